@@ -146,7 +146,8 @@ def _align(tokens: Sequence[_Token], words: Iterable[Word]) -> list[Pair] | None
     position = 0
     for token in tokens:
         last = position + len(token.spoken) - 1
-        pairs.append((times[position][1][0], times[last][1][1]))
+        start, end = times[position][1][0], times[last][1][1]
+        pairs.append((start, max(start, end)))
         position = last + 1
     return pairs
 

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funasr_wss.compat import (
@@ -160,6 +160,7 @@ def test_precedence_from_the_config_frame_down_to_the_listener() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.text(st.characters()))
 def test_any_path_is_survived(path: str) -> None:
     resolve(compat={}, query=query_switches(path), fingerprint={}, listener={})
@@ -170,6 +171,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.c
 NAMES = st.sampled_from(["is_final", "final_text", "close_after_final", "timestamp"]) | st.text()
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, SCALARS | st.lists(SCALARS)))
 def test_any_compat_object_is_survived(raw: dict[str, Any]) -> None:
     overrides, warnings = parse_switches(raw)

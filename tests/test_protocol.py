@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funasr_wss.hotwords import MAX_HOTWORD_CHARS, MAX_HOTWORDS, MAX_ITEMS_READ
@@ -286,11 +286,13 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(TEXT | st.text(st.sampled_from('{}[]:,"0123e.truefalsnNaIity\\ ')))
 def test_any_text_is_survived(data: str) -> None:
     parse_text_frame(data)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), JSON))
 def test_any_object_gives_usable_settings(message: dict[str, Any]) -> None:
     parsed = parse_text_frame(json.dumps(message))
@@ -309,6 +311,7 @@ def test_any_object_gives_usable_settings(message: dict[str, Any]) -> None:
     assert all(w.isascii() and w.isprintable() and len(w) < 200 for w in parsed.warnings)
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_any_hotwords_are_survived(value: Any) -> None:
     for hotword in parse_hotwords(value):

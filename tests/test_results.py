@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funasr_wss.engines.base import Word
@@ -32,8 +32,8 @@ def sentence(text: str, *spoken: str, start: int = 1000, step: int = 300) -> Sen
 
 def result(*sentences: SentenceInfo, text: str | None = None, **options: Any) -> dict[str, Any]:
     joined = "".join(s.text for s in sentences) if text is None else text
-    settings = {"mode": "2pass-offline", "wav_name": "demo", "is_final": False, **options}
-    return json.loads(result_message(text=joined, sentences=sentences, **settings))
+    arguments = {"mode": "2pass-offline", "wav_name": "demo", "is_final": False, **options}
+    return json.loads(result_message(text=joined, sentences=sentences, **arguments))
 
 
 def html5_view(raw: str) -> str:
@@ -293,6 +293,7 @@ def sentences(draw: st.DrawFn) -> SentenceInfo:
     return SentenceInfo(text, times[0], times[-1], tuple(map(Word, words, times, times[1:])))
 
 
+@settings(deadline=None)
 @given(st.lists(sentences(), max_size=4), st.sampled_from(["2pass-offline", "offline"]))
 def test_html5_never_throws_and_loses_nothing(parts: list[SentenceInfo], mode: str) -> None:
     text = "".join(part.text for part in parts)
@@ -303,6 +304,7 @@ def test_html5_never_throws_and_loses_nothing(parts: list[SentenceInfo], mode: s
         assert piece in shown
 
 
+@settings(deadline=None)
 @given(st.lists(sentences(), max_size=4), st.sampled_from(["safe", "off", "always"]))
 def test_times_are_whole_and_ordered(parts: list[SentenceInfo], policy: str) -> None:
     message = result(*parts, timestamp=policy, mode="offline")
