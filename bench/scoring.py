@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from funasr_wss.text.itn_en import NUMBER_WORDS
+from funasr_wss.text.itn_en import NUMBER_WORDS, ONES, TEENS, TENS
 from funasr_wss.text.itn_library import convert
 from funasr_wss.text.numerals import DIGIT, DIGITS, NUMERAL, cardinal, decimal, read_digits
 from funasr_wss.text.script import to_simplified
@@ -34,13 +34,9 @@ _SCALES = {
 _CURRENCIES = {"$": "dollars", "€": "euros", "£": "pounds", "¥": "元"}
 _TITLES = {"mr": "mister", "mrs": "missus", "dr": "doctor"}
 _ENGLISH_DIGITS = {
-    word: str(value)
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-        " fifteen sixteen seventeen eighteen nineteen".split()
-    )
-} | {word: str(value * 10) for value, word in enumerate(
-    "twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}  # fmt: skip
+    **{word: str(value) for value, word in enumerate(f"zero|{ONES}|{TEENS}".split("|"))},
+    **{word: str(value) for value, word in zip(range(20, 100, 10), TENS.split("|"), strict=True)},
+}
 
 _ZH_PERCENT = re.compile(rf"百分之([{NUMERAL}]+(?:点[{DIGIT}]+)?|\d+(?:\.\d+)?)")
 _ZH_NUMBER = re.compile(rf"(?<![\d.])[{NUMERAL}]+(?:点[{DIGIT}]+(?![{DIGIT}十百千])[万亿]?)?")

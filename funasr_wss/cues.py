@@ -176,14 +176,14 @@ class _Layout:
         count = len(self._units)
         duration = self._spans[-1][1] - self._spans[0][0]
         wanted = max(self._offsets[-1] / CUE_COLUMNS, duration / CUE_MS)
-        target = self._offsets[-1] / max(1, math.ceil(wanted))
+        target = max(1.0, self._offsets[-1] / max(1, math.ceil(wanted)))
         costs, origin = [0.0] + [math.inf] * count, [0] * (count + 1)
         for last in range(1, count + 1):
             for first in range(last - 1, -1, -1):
                 if not self._fits(first, last):
                     break
                 columns = self._columns(first, last)
-                cost = costs[first] + ((columns - target) / CUE_COLUMNS) ** 2 + self._cost(last)
+                cost = costs[first] + ((columns - target) / target) ** 2 + self._cost(last)
                 if cost < costs[last]:
                     costs[last], origin[last] = cost, first
         ends = [count]
@@ -209,7 +209,7 @@ class _Layout:
         if mark in SENTENCE_END:
             return 0.02
         paused = self._spans[last][0] - self._spans[last - 1][1] >= PAUSE_MS
-        return 0.05 if mark in CLAUSE_END or paused else 0.3
+        return 0.05 if mark in CLAUSE_END or paused else 0.6
 
 
 def _lines(units: Sequence[_Unit]) -> tuple[str, ...]:

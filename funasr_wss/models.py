@@ -151,9 +151,7 @@ def locate_embedded(models_dir: Path) -> EmbeddedModels:
     return _embedded_paths(store.root)
 
 
-def prepare_embedded(
-    models_dir: Path, *, log: Log = print, repair: bool = False
-) -> EmbeddedModels:
+def prepare_embedded(models_dir: Path, *, log: Log = print, repair: bool = False) -> EmbeddedModels:
     """Make sure that all files of the embedded profile are there and whole.
 
     Does nothing, and needs no network, when they are. Missing files are fetched; a damaged one

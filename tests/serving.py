@@ -46,12 +46,33 @@ def start(**fields: Any) -> str:
     return json.dumps({**config, **fields}, ensure_ascii=False)
 
 
+def read(raw: str | bytes) -> dict[str, Any]:
+    """Parse a message of the server; it must be text and have the four keys, rightly typed."""
+    assert isinstance(raw, str), "results are text frames"
+    message = json.loads(raw)
+    types = {key: type(message.get(key)) for key in ("mode", "text", "wav_name", "is_final")}
+    assert types == {"mode": str, "text": str, "wav_name": str, "is_final": bool}, raw
+    assert isinstance(message.get("timestamp", ""), str)
+    return dict(message)
+
+
 async def receive(socket: ClientConnection) -> dict[str, Any]:
-    """Return the next message; fails after the deadline."""
+    """Return the next message, checked; fails after the deadline."""
     async with asyncio.timeout(DEADLINE):
-        message = json.loads(await socket.recv())
-    assert isinstance(message, dict)
-    return message
+        return read(await socket.recv())
+
+
+async def everything(socket: ClientConnection) -> list[dict[str, Any]]:
+    """Return the messages that are left until the server closes the connection."""
+    async with asyncio.timeout(DEADLINE):
+        return [read(message) async for message in socket]
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Return once a condition that nothing announces is true; fails after the deadline."""
+    async with asyncio.timeout(DEADLINE):
+        while not condition():
+            await asyncio.sleep(0.002)
 
 
 async def until_final(socket: ClientConnection) -> list[dict[str, Any]]:
@@ -106,6 +127,12 @@ def talk(
             return await conversation(socket)
 
     return asyncio.run(run())
+
+
+def one_final(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the final; assert that it is the only one and the last message."""
+    assert [m["is_final"] for m in messages] == [False] * (len(messages) - 1) + [True], messages
+    return messages[-1]
 
 
 def offline_texts(messages: Iterable[dict[str, Any]]) -> list[str]:

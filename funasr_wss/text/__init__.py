@@ -1,0 +1,1 @@
+"""Everything that happens to recognised text between a model and the client."""
