@@ -122,14 +122,18 @@ class ClientConnection:
         if self._receiving and self._reader is not None:
             self._reader.cancel()
 
-    def abort(self, error: ErrorInfo, *, always: bool = False) -> list[str]:
+    def abort(
+        self, error: ErrorInfo, *, always: bool = False, unread: Sequence[str] = ()
+    ) -> list[str]:
         """Return finals for everything that is open; the caller sends them and closes.
 
         Args:
             error: what the finals report.
             always: open an utterance to report the error to if there is none.
+            unread: text frames that were received but not read yet.
         """
-        for action in self._session.end(always=always):
+        actions = [action for text in unread for action in self._session.receive_text(text)]
+        for action in [*actions, *self._session.end(always=always)]:
             if isinstance(action, Begin):
                 self._outbox.open(action.utterance)
         return self._outbox.abort(error)
@@ -197,7 +201,12 @@ class ClientConnection:
         code = TOO_BIG if self._too_long else GOING_AWAY
         await self._carry_out(self._session.end())
         await self._wait_until(lambda: not self._outbox.unfinished)
-        await self._socket.close(code, "utterance too long" if code == TOO_BIG else "")
+        reason = "utterance too long" if code == TOO_BIG else ""
+        closing = asyncio.create_task(self._socket.close(code, reason))
+        with contextlib.suppress(ConnectionClosed):
+            while not closing.done():  # what is still coming would hide the client's answer
+                await self._socket.recv()
+        await closing
 
     async def _carry_out(self, actions: Sequence[Action]) -> None:
         for action in actions:

@@ -123,11 +123,11 @@ class Replies:
     def _settle(self, slot: _Sentence) -> str | None:
         """Send the second pass of the sentence in turn, or None if nothing need be sent."""
         last = self._is_last
+        self._error = self._error or slot.error
         if self.utterance.mode is Mode.ONLINE:
+            spoken = self._joiner.add(slot.shown + slot.waiting)
             self._advance(None)
-            return self._final(slot.waiting) if last else None
-        if slot.error is not None:
-            self._error = self._error or slot.error
+            return self._final(slot.waiting if slot.shown else spoken) if last else None
         result = slot.result or SentenceInfo(text=slot.shown.strip(), start_ms=-1, end_ms=-1)
         text = self._joiner.add(result.text)
         index = self._next
@@ -138,11 +138,8 @@ class Replies:
             return self._final(text, result, index)
         if not text and not slot.shown:
             return None
-        return self._result(text, [result], index=index, is_final=self._every_sentence)
-
-    @property
-    def _every_sentence(self) -> bool:
-        return self.utterance.switches.is_final == "segment"
+        every = self.utterance.switches.is_final == "segment"
+        return self._result(text, [result], index=index, is_final=every)
 
     def _advance(self, result: SentenceInfo | None) -> None:
         del self._sentences[self._next]
@@ -155,16 +152,22 @@ class Replies:
         whole = utterance.mode is Mode.OFFLINE or utterance.switches.final_text == "full"
         if whole and utterance.mode is not Mode.ONLINE:
             text = join(info.text for info in self._done)
-            message = self._result(text, self._done, is_final=True)
+            message = self._result(text, self._done, is_final=True, error=self._error)
         else:
             infos = [result] if result is not None and text else []
             place = index if infos else None
-            message = self._result(text, infos, index=place, is_final=True)
+            message = self._result(text, infos, index=place, is_final=True, error=self._error)
         utterance.advance(Event.FINAL_SENT)
         return message
 
     def _result(
-        self, text: str, infos: list[SentenceInfo], *, is_final: bool, index: int | None = None
+        self,
+        text: str,
+        infos: list[SentenceInfo],
+        *,
+        is_final: bool,
+        index: int | None = None,
+        error: ErrorInfo | None = None,
     ) -> str:
         mode = {Mode.TWO_PASS: "2pass-offline"}.get(self.utterance.mode, self.utterance.mode.value)
         return result_message(
@@ -176,7 +179,7 @@ class Replies:
             timestamp=self.utterance.switches.timestamp,
             index=index,
             slice_type=None if index is None else 2,
-            error=self._error if is_final else None,
+            error=error,
         )
 
     @property

@@ -140,23 +140,20 @@ class UtterancePipeline:
                 return
             piece = view[start : start + SLICE_BYTES]
             with self._reporting():
-                if self._decoder.blocking:
-                    samples = await asyncio.to_thread(self._decoder.feed, piece)
-                else:
-                    samples = self._decoder.feed(piece)
-                await self._hear(samples)
+                await self._hear(await self._decode(self._decoder.feed, piece))
 
     async def finish(self) -> None:
         """No more audio: decode what is left and close the open sentence."""
         if not self.refused:
             with self._reporting():
                 pieces = self._decoder.drain()
-                while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                while (piece := await self._decode(next, pieces, None)) is not None:
                     await self._hear(piece)
         with self._reporting():
             await self._detect(np.empty(0, np.float32), is_end=True)
-        if self._sentence is not None:  # voice activity failed: the audio is still worth a try
-            self._close_sentence(self._buffer.end)
+        with self._reporting():
+            if self._sentence is not None:  # voice activity failed: the audio is worth a try
+                self._close_sentence(self._buffer.end)
         self._decoder.close()
         self.replies.finish(self._count)
         self._notify()
@@ -166,6 +163,12 @@ class UtterancePipeline:
         for task in self._tasks:
             task.cancel()
         self._decoder.close()
+
+    async def _decode(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        """Call the decoder, in a thread if it may wait for a compressed file's decoder."""
+        if self._decoder.blocking:
+            return await asyncio.to_thread(step, *arguments)
+        return step(*arguments)
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -205,6 +208,7 @@ class UtterancePipeline:
             self._decode_early(self._sentence, result.pause_at)
 
     def _open_sentence(self, start: int) -> None:
+        assert self._sentence is None, "voice activity started a sentence within another"
         self.utterance.speech_heard = True
         settings = self.utterance.settings
         sentence = _Sentence(self._count, start, recognition_options(settings), heard=start)
@@ -222,7 +226,11 @@ class UtterancePipeline:
     def _close_sentence(self, end: int) -> None:
         sentence, self._sentence = self._sentence, None
         assert sentence is not None, "voice activity ended a sentence that it never started"
-        samples = self._buffer.slice(sentence.start, end)
+        try:
+            samples = self._buffer.slice(sentence.start, end)
+        except IndexError:
+            self.replies.sentence_failed(sentence.index, INTERNAL_ERROR)
+            raise
         self._backlog += len(samples)
         if self.utterance.mode is Mode.ONLINE:
             rest = self._buffer.slice(min(sentence.heard, end), end)

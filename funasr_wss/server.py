@@ -12,13 +12,14 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
 from websockets.asyncio.server import Server as WebSocketServer
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import CloseCode
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State as SocketState
 from websockets.server import ServerProtocol
@@ -37,6 +38,9 @@ logger = logging.getLogger(__name__)
 RECEIVE_QUEUE = 2
 """Messages buffered for a connection before reading pauses; each may be max_message_mb."""
 
+DECODER_THREADS = 64
+"""Compressed uploads decoded at the same time; further ones take turns."""
+
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 4}
 """Finds half-open connections after about 140 s without WebSocket pings, which would kill
 clients that do not read while they upload."""
@@ -45,7 +49,8 @@ clients that do not read while they upload."""
 class Connection(ServerConnection):
     """A WebSocket connection that can say last words when the library closes it for a fault."""
 
-    last_words: Callable[[int], list[str]] | None = None
+    last_words: Callable[[int, list[str]], list[str]] | None = None
+    """Given the close code and the text frames not read yet, returns what to send before it."""
     on_lost: Callable[[ServerConnection], None] | None = None
 
     def __init__(self, protocol: ServerProtocol, server: WebSocketServer, **options: Any) -> None:
@@ -54,11 +59,18 @@ class Connection(ServerConnection):
 
         def fail_politely(code: CloseCode | int, reason: str = "") -> None:
             if self.last_words is not None and protocol.state is SocketState.OPEN:
-                for message in self.last_words(int(code)):
+                for message in self.last_words(int(code), self._unread_texts()):
                     protocol.send_text(message.encode())
             fail(code, reason)
 
         protocol.fail = fail_politely  # type: ignore[method-assign]
+
+    def _unread_texts(self) -> list[str]:
+        # A fault shows while a frame's header is parsed, before the config that came just ahead
+        # of it was read. The queue is not public in websockets 17.
+        frames = [*self.recv_messages.frames.queue, *self.protocol.events]
+        texts = [f for f in frames if isinstance(f, Frame) and f.opcode is Opcode.TEXT and f.fin]
+        return [bytes(frame.data).decode(errors="replace") for frame in texts]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Turn on TCP keepalive."""
@@ -126,6 +138,9 @@ class RecognitionServer:
             ConfigError: a port cannot be opened or the certificate cannot be used.
             EngineError: the engines cannot be loaded.
         """
+        # Each compressed upload may occupy one thread while its decoder is busy.
+        threads = ThreadPoolExecutor(DECODER_THREADS, thread_name_prefix="decoder")
+        asyncio.get_running_loop().set_default_executor(threads)
         tls = _tls_context(self.config)
         for listener in self.config.listeners:
             self._servers.append(await self._listen(listener, tls))
@@ -179,7 +194,7 @@ class RecognitionServer:
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer plain HTTP, refuse clients that cannot be served, admit the others."""
-        if "upgrade" not in request.headers.get("Connection", "").lower():
+        if "upgrade" not in ",".join(request.headers.get_all("Connection")).lower():
             return self._pages.respond(request.path)
         refusal = None
         if self._draining:
@@ -199,19 +214,23 @@ class RecognitionServer:
     async def _serve(self, connection: ServerConnection, switches: Mapping[str, Any]) -> None:
         assert self._recognition is not None and connection.request is not None
         client = ClientConnection(
-            connection,  # type: ignore[arg-type]  # recv() is declared for bytes-like frames too
+            connection,
             self._recognition,
             self.config,
             listener=switches,
             query=query_switches(connection.request.path),
         )
         self._clients[connection] = client
+        if self._draining:
+            client.stop()
         handler = asyncio.current_task()
         assert handler is not None
         self._handlers.add(handler)
         handler.add_done_callback(self._handlers.discard)
         if isinstance(connection, Connection):
-            connection.last_words = lambda code: client.abort(self._fault(code), always=True)
+            connection.last_words = lambda code, unread: client.abort(
+                self._fault(code), always=True, unread=unread
+            )
         try:
             await client.run()
         except Exception:
@@ -240,6 +259,7 @@ async def _say_goodbye(
             for message in client.abort(error):
                 await connection.send(message)
             await connection.close(code)
+    connection.transport.abort()  # does nothing to a connection that is closed
 
 
 _INTERNAL = ErrorInfo("internal_error", "The server failed; its log says why.")
@@ -258,7 +278,8 @@ def _tls_context(config: ServerConfig) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(config.certfile, config.keyfile)
+        # An empty password instead of OpenSSL's prompt, at which a service would wait for ever.
+        context.load_cert_chain(config.certfile, config.keyfile, password="")
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(
             f"cannot use --certfile {config.certfile} with --keyfile {config.keyfile}: "

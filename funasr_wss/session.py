@@ -214,7 +214,7 @@ class Session:
         Args:
             always: end one even if no audio has opened it.
         """
-        actions = self.release()
+        actions = [*self._drop_leftover(), *self.release()]
         if always or self.utterance.state is State.STREAMING:
             actions += self._finish()
         return actions
@@ -235,25 +235,27 @@ class Session:
                     self._settings = self._settings.updated({"mode": match.mode})
 
     def _config(self, frame: TextFrame) -> list[Action]:
-        current = self.utterance
-        if current.state is State.STREAMING and not self._is_leftover(current):
+        actions = self._drop_leftover()
+        if self.utterance.state is State.STREAMING:
             return self._update(frame)
-        actions: list[Action] = []
-        if current.state is State.STREAMING:
-            current.advance(Event.GONE)
-            actions.append(Discard(current))
-            self._next()
         self._settings = self._settings.updated(frame.changes)
         self.utterance.advance(Event.CONFIG)
         self.utterance.configured = True
-        if self._count and all(data.count(0) == len(data) for data in self._held):
-            self._held, self._held_bytes = [], 0
         return actions + self.release()
 
-    def _is_leftover(self, utterance: Utterance) -> bool:
+    def _drop_leftover(self) -> list[Action]:
         """Some clients send a little silence after the end; it must not become the next
-        utterance's beginning. (The first utterance has no such past.)"""
-        return utterance.number > 0 and not utterance.configured and not utterance.speech_heard
+        utterance's beginning, nor get a final. (The first utterance has no such past.)"""
+        current = self.utterance
+        if self._count and all(data.count(0) == len(data) for data in self._held):
+            self._held, self._held_bytes = [], 0
+        if current.state is not State.STREAMING or current.number == 0:
+            return []
+        if current.configured or current.speech_heard:
+            return []
+        current.advance(Event.GONE)
+        self._next()
+        return [Discard(current)]
 
     def _update(self, frame: TextFrame) -> list[Action]:
         current = self.utterance

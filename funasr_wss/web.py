@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from websockets.datastructures import Headers
 from websockets.http11 import Response
@@ -61,7 +61,7 @@ class Pages:
 
     def respond(self, target: str) -> Response:
         """Return the response to ``GET target``."""
-        path = unquote(urlsplit(target).path)
+        path = unquote(target.partition("?")[0].partition("#")[0])
         if path == "/healthz":
             return text_response(HTTPStatus.OK, "ok", Access_Control_Allow_Origin="*")
         if path == "/readyz":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from funasr_wss.config import ServerConfig
 from funasr_wss.recognition import EngineSet
@@ -64,8 +66,12 @@ async def receive(socket: ClientConnection) -> dict[str, Any]:
 
 async def everything(socket: ClientConnection) -> list[dict[str, Any]]:
     """Return the messages that are left until the server closes the connection."""
+    messages = []
     async with asyncio.timeout(DEADLINE):
-        return [read(message) async for message in socket]
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                messages.append(read(await socket.recv()))
+    return messages
 
 
 async def eventually(condition: Callable[[], object]) -> None:

@@ -146,6 +146,16 @@ def test_segment_switch_marks_every_sentence() -> None:
     assert texts(outbox) == [("2pass-offline", "", True)]
 
 
+def test_segment_switch_reports_an_error_only_in_the_final() -> None:
+    outbox, replies = opened(is_final="segment")
+    replies.sentence_failed(0, ERROR)
+    replies.sentence(1, info("二。"))
+    end(replies, 2)
+    sentence, final = take_all(outbox)
+    assert sentence["text"] == "二。" and "error_code" not in sentence
+    assert final["error_code"] == ERROR.code
+
+
 def test_full_text_switch() -> None:
     outbox, replies = opened(final_text="full")
     replies.sentence(0, info("一。"))
