@@ -25,18 +25,25 @@ async def idle_cost(server: ServerProcess, count: int) -> float:
         return (server.memory_mb() - before) / count
 
 
-async def live_cost(server: ServerProcess, count: int) -> float:
-    """Return MiB a stream at the peak of ``count`` live streams, one having run before."""
+async def _peak(server: ServerProcess, streams: int) -> float:
+    """Return the most MiB in use while ``streams`` clients speak."""
     clip, _ = long_clip(SYNTHETIC / "dialogue.wav")
-    await speak(server.url, clip, speed=4.0)
-    before = server.memory_mb()
-    streams = asyncio.gather(*(speak(server.url, clip) for _ in range(count)))
-    peak = before
-    while not streams.done():
+    speaking = asyncio.gather(*(speak(server.url, clip) for _ in range(streams)))
+    peak = 0.0
+    while not speaking.done():
         peak = max(peak, server.memory_mb())
         await asyncio.sleep(0.2)
-    await streams
-    return (peak - before) / count
+    await speaking
+    return peak
+
+
+async def live_cost(server: ServerProcess, count: int) -> float:
+    """Return MiB a stream that ``count`` further live streams cost beside a few others.
+
+    The few come first so that what all streams share (decoder workspaces) is not counted.
+    """
+    few = await _peak(server, 4)
+    return (await _peak(server, 4 + count) - few) / count
 
 
 def main() -> None:

@@ -88,7 +88,8 @@ def main() -> None:
     for language, unit in (("zh", "CER"), ("en", "WER"), ("ja", "CER")):
         total = score(results, language)
         number = sum(r.clip.language == language and r.clip.trusted for r in results)
-        print(f"| {language} | {number} | {unit} {total.rate:.1%} | {total} |")
+        edits = f"{total.substitutions} / {total.insertions} / {total.deletions} / {total.length}"
+        print(f"| {language} | {number} | {unit} {total.rate:.1%} | {edits} |")
     print("\n| recording | sentences | missing | finals |\n|---|---|---|---|")
     for (_, segments), result in zip(longs, spoken, strict=True):
         missing = missing_sentences(segments, result.text)

@@ -311,7 +311,7 @@ def _banner(config: ServerConfig, profile: str, ports: Sequence[int]) -> str:
         f"  WebSocket   {config.scheme}://{host}:{ports[0]}",
         f"  Page 网页   {http}://{host}:{ports[0]}/",
         f"  Profile 配置  {profile}",
-        f"  Try 试一试   python funasr_wss_client.py --host {host} --port {ports[0]}{ssl_flag} "
+        f"  Try 试一试   {_python()} funasr_wss_client.py --host {host} --port {ports[0]}{ssl_flag} "
         "--audio_in example.wav",
     ]
     if config.host in ("127.0.0.1", "localhost", "::1"):
@@ -320,6 +320,12 @@ def _banner(config: ServerConfig, profile: str, ports: Sequence[int]) -> str:
             "  目前仅本机可连接；要让其他机器访问，请加 --host 0.0.0.0"
         )
     return "\n".join(["", "Ready. 服务已就绪。", *lines, ""])
+
+
+def _python() -> str:
+    """How to call the interpreter of this environment from here."""
+    path = os.path.relpath(sys.executable)
+    return sys.executable if path.startswith("..") else path
 
 
 async def _run(config: ServerConfig) -> None:

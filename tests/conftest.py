@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from funasr_wss.models import ModelError, default_models_dir, locate_embedded
 
@@ -106,6 +107,14 @@ def client_python() -> Callable[[str], Path]:
         return path
 
     return interpreter
+
+
+# Machines under load miss any deadline per example; the timeout per test stays.
+settings.register_profile("default", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
+# The same examples in every run: a failure belongs to the change and can be seen again.
+settings.register_profile("strict", deadline=None, derandomize=True)
+settings.load_profile("default")
 
 
 def pytest_configure(config: pytest.Config) -> None:
