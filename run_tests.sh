@@ -51,6 +51,18 @@ install_client() {
     fi
 }
 
+# The clients for Node.js. Without npm their tests say so: Debian's npm is several hundred packages.
+install_npm_clients() {
+    local requirements=requirements/clients/package.json place=$venv/clients/npm
+    command -v npm >/dev/null || return 0
+    ! cmp -s "$requirements" "$place/installed.json" || return 0
+    say "Installing the clients for Node.js ..." "正在安装 Node.js 客户端 ……"
+    mkdir -p "$place" && cp "$requirements" "$place/package.json"
+    if npm install --prefix "$place" --silent --no-audit --no-fund; then
+        cp "$requirements" "$place/installed.json"
+    fi
+}
+
 # check NAME COMMAND...: runs it and remembers the name if it fails.
 check() {
     echo "== $1"
@@ -79,11 +91,14 @@ main() {
     if $quick; then
         ./install.sh --quiet --profile embedded --extras test --no-models
         arguments+=(-m "not (models or browser or clients or speech)" --hypothesis-profile quick)
+        # Two processes; the full run has one, for its models and its browser use all cores.
+        arguments+=(-n 2)
     else
         ./install.sh --quiet --profile embedded --extras test
         for requirements in requirements/clients/*.txt; do
             install_client "$(basename "$requirements" .txt)"
         done
+        install_npm_clients
         need chromium chromium
         need chromedriver chromium-driver
         groups="unit node models browser clients"

@@ -200,7 +200,7 @@ class ClientConnection:
     async def _leave(self) -> None:
         code = TOO_BIG if self._too_long else GOING_AWAY
         await self._carry_out(self._session.end())
-        await self._wait_until(lambda: not self._outbox.unfinished)
+        await self._wait_until(lambda: self._outbox.empty)
         reason = "utterance too long" if code == TOO_BIG else ""
         closing = asyncio.create_task(self._socket.close(code, reason))
         with contextlib.suppress(ConnectionClosed):

@@ -214,6 +214,11 @@ class Outbox:
         """Utterances whose final was not given out yet."""
         return sum(isinstance(item, Replies) for item in self._queue)
 
+    @property
+    def empty(self) -> bool:
+        """Everything was given out, acknowledgements included."""
+        return not self._queue
+
     def take(self) -> str | Close | None:
         """Return what is to be sent next, or None."""
         while self._queue:

@@ -63,6 +63,8 @@ class _Sentence:
     heard: int = 0
     """Samples before this one have been given to the first pass."""
     partial: asyncio.Task[None] | None = None
+    shown: bool = False
+    """Some of its text was sent as a partial."""
     early: asyncio.Task[Transcript] | None = None
     early_end: int = -1
 
@@ -256,6 +258,8 @@ class UtterancePipeline:
         if sentence.early is not None and not sentence.early.done():
             return
         interval = self.utterance.settings.partial_interval_ms * SAMPLE_RATE // 1000
+        if not sentence.shown and self._recognition.idle:
+            interval //= 2  # the first words are what a speaker waits for
         if self._buffer.end - sentence.heard < interval or self._ahead > AHEAD_S:
             return
         samples = self._buffer.slice(sentence.heard, self._buffer.end)
@@ -272,6 +276,7 @@ class UtterancePipeline:
             request = OnlineRequest(sentence.online_state, samples)
             delta = await self._recognition.partial(request, stream=self)
             if delta:
+                sentence.shown = True
                 self.replies.partial(sentence.index, delta)
                 self._notify()
         except Exception:

@@ -311,8 +311,8 @@ def _banner(config: ServerConfig, profile: str, ports: Sequence[int]) -> str:
         f"  WebSocket   {config.scheme}://{host}:{ports[0]}",
         f"  Page 网页   {http}://{host}:{ports[0]}/",
         f"  Profile 配置  {profile}",
-        f"  Try 试一试   {_python()} funasr_wss_client.py --host {host} --port {ports[0]}{ssl_flag} "
-        "--audio_in example.wav",
+        f"  Try 试一试   {_python()} funasr_wss_client.py --host {host} --port {ports[0]}"
+        f"{ssl_flag} --audio_in example.wav",
     ]
     if config.host in ("127.0.0.1", "localhost", "::1"):
         lines.append(

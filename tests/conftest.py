@@ -154,16 +154,20 @@ class Accounting:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         self._judge_skip(report)
-        group = self.group_of.get(item.nodeid, "unit")
+        # With several processes the report travels to the one that counts, and its group with it.
+        report.group = self.group_of.get(item.nodeid, "unit")
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        group = report.group  # type: ignore[attr-defined]
         outcomes = self.outcomes.setdefault(group, {})
         # A failure in any phase is the outcome of the test.
         if report.when == "call" or report.outcome != "passed":
             expected = report.skipped and hasattr(report, "wasxfail")
-            outcomes[item.nodeid] = "failed as expected" if expected else report.outcome
+            outcomes[report.nodeid] = "failed as expected" if expected else report.outcome
         if report.skipped and isinstance(report.longrepr, tuple):
             reason = report.longrepr[2].removeprefix("Skipped: ")
             self.reasons.setdefault(group, Counter())[reason] += 1
-        return report
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, object]:
@@ -180,7 +184,7 @@ class Accounting:
             report.longrepr = f"skipped, which a strict run does not allow: {reason}"
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if session.exitstatus != pytest.ExitCode.OK:
+        if session.exitstatus != pytest.ExitCode.OK or hasattr(session.config, "workerinput"):
             return
         for group in self.required:
             if not set(self.outcomes.get(group, {}).values()) - {"skipped"}:

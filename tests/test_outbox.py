@@ -210,6 +210,17 @@ def test_acknowledgement_follows_the_final() -> None:
         assert ("error" in ack) is fails
 
 
+def test_outbox_is_empty_only_when_the_acknowledgement_is_out_too() -> None:
+    outbox, replies = opened()
+    replies.utterance.wants_ack = True
+    end(replies, 0)
+    outbox.acknowledge(replies.utterance.settings)
+    states = []
+    while outbox.take() is not None:
+        states.append(outbox.empty)
+    assert states == [False, False, True]
+
+
 def test_close_follows_the_acknowledgement() -> None:
     outbox, replies = opened(close_after_final=True)
     replies.utterance.wants_ack = True

@@ -11,6 +11,7 @@ from ..batching import Limit
 from ..config import ServerConfig
 from ..models import ModelError, default_models_dir, locate_embedded, resolve_whisper
 from ..recognition import EngineSet
+from .base import RecognitionOptions
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,9 @@ def cuda_device_present() -> bool:
     except OSError:
         return False
     count = ctypes.c_int(0)
-    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 < count.value
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return False
+    return count.value > 0
 
 
 def build_engines(config: ServerConfig, profile: str) -> EngineSet:
@@ -75,12 +78,15 @@ def _build_embedded(config: ServerConfig) -> EngineSet:
     from .whisper import WhisperOffline
     from .whisper_model import WhisperModel
     from .whisper_online import WhisperOnline
+    from .whisper_text import readable
 
     folder = Path(config.models_dir) if config.models_dir else default_models_dir()
     files = locate_embedded(folder)
     whisper = resolve_whisper(config.asr_model or None, folder, log=logger.info)
     workers = config.ncpu or min(os.cpu_count() or 1, MAX_WORKERS)
     model = WhisperModel(whisper, workers=workers)
+    for text, language in (("說二十五", "zh"), ("twenty five", "en")):
+        readable(text, language, RecognitionOptions())  # loads the grammars and dictionaries
     offline = WhisperOffline(model)
     online = None if config.asr_model_online == "none" else WhisperOnline(model)
     return EngineSet(

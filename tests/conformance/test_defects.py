@@ -237,7 +237,8 @@ def test_silence_filled_the_memory() -> None:
             await eventually(lambda: client._pipelines and _heard(client) >= 180 * 16000)
             (pipeline,) = client._pipelines.values()
             kept = pipeline._buffer.end - pipeline._buffer.start
-            assert kept <= 16384 + pipeline._recognition.vad.look_back
+            # One slice of the newest message may not have been looked at yet.
+            assert kept <= 2 * 16384 + pipeline._recognition.vad.look_back
             (final,) = await utter(socket, [])
             assert final["text"] == ""
 
