@@ -14,6 +14,7 @@ import argparse
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ Recognise = Callable[[Clip], str]
 
 def audio(clip: Clip) -> Samples:
     """Samples of a clip as the engines take them."""
-    return clip.samples.astype(np.float32) / 32768
+    return clip.samples.astype(np.float32) / np.float32(32768)
 
 
 def sentences(vad: SileroVad, samples: Samples) -> list[tuple[int, int]]:
@@ -56,10 +57,15 @@ def recognise(engine: WhisperOffline, samples: Samples, language: str) -> str:
     return result.text
 
 
-def by_sentences(engine: WhisperOffline, vad: SileroVad, clip: Clip, language: str) -> str:
+def by_clip(engine: WhisperOffline, clip: Clip) -> str:
+    """Text of a clip, all of it at once."""
+    return recognise(engine, audio(clip), clip.language)
+
+
+def by_sentences(engine: WhisperOffline, vad: SileroVad, clip: Clip) -> str:
     """Text of a clip, sentence by sentence."""
     samples = audio(clip)
-    texts = [recognise(engine, samples[a:b], language) for a, b in sentences(vad, samples)]
+    texts = [recognise(engine, samples[a:b], clip.language) for a, b in sentences(vad, samples)]
     return " ".join(texts)
 
 
@@ -155,12 +161,12 @@ def main() -> None:
         engine = WhisperOffline(model, beam_size=beam, context_seconds=context, pad_seconds=pad)
         name = f"beam {beam}, context {context:g} s, pad {pad:g} s"
         if not args.only_sentences:
-            show_row(f"whole clips, {name}", lambda c, e=engine: recognise(e, audio(c), c.language))
+            show_row(f"whole clips, {name}", partial(by_clip, engine))
         for label, settings in endpoint_variants(args.endpoint):
             vad = SileroVad(models.vad, settings)
             show_row(
                 f"sentences, {name}" + (f", {label}" if label else ""),
-                lambda c, e=engine, v=vad: by_sentences(e, v, c, c.language),
+                partial(by_sentences, engine, vad),
             )
     if args.long:
         engine = WhisperOffline(model, beam_size=args.beam[-1])

@@ -259,7 +259,7 @@ class UtterancePipeline:
             return
         interval = self.utterance.settings.partial_interval_ms * SAMPLE_RATE // 1000
         if not sentence.shown and self._recognition.idle:
-            interval //= 2  # the first words are what a speaker waits for
+            interval //= 3  # the first words are what a speaker waits for
         if self._buffer.end - sentence.heard < interval or self._ahead > AHEAD_S:
             return
         samples = self._buffer.slice(sentence.heard, self._buffer.end)

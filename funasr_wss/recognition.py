@@ -43,10 +43,11 @@ class EngineSet:
     """One line for logs and ``/readyz``."""
 
     def warm_up(self) -> None:
-        """Run the engines once on silence so that the first client does not pay for it."""
-        silence = np.zeros(SAMPLE_RATE, np.float32)
-        self.vad.run([VadRequest(self.vad.open(), silence)])
-        self.offline.run([OfflineRequest(silence, RecognitionOptions(language="zh"))])
+        """Run the engines once so that the first client does not pay for it."""
+        # A tone: silence would not reach the decoder.
+        tone = np.sin(np.arange(SAMPLE_RATE) * 0.2).astype(np.float32) / 10
+        self.vad.run([VadRequest(self.vad.open(), tone)])
+        self.offline.run([OfflineRequest(tone, RecognitionOptions(language="zh"))])
 
 
 class Recognition:

@@ -10,7 +10,7 @@ import numpy as np
 from ..text.guards import is_loop, is_silence_text, leaks_hotwords, remove_loops, too_dense
 from .base import SAMPLE_RATE, OfflineRequest, RecognitionOptions, Samples, Transcript, Word
 from .whisper_model import MAX_SECONDS, Encoded, Hypothesis, WhisperModel
-from .whisper_text import TimedText, decoder_prompt, readable, timed_words
+from .whisper_text import TimedText, decoder_prompt, readable, timed_words, with_end_mark
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,8 @@ PAD_SECONDS = 1.0
 """Silence after a sentence at least."""
 SILENT_DBFS = -72.0
 """Audio whose loudest 30 ms stay below this holds no speech."""
+QUIET_DBFS = -30.0
+"""Fainter sentences are amplified until their loudest 30 ms reach this; others stay as they are."""
 _RETRY_PAD_SECONDS = 8.0
 _LONGEST_PIECE = 28.0
 _CUT_SEARCH = 8.0
@@ -95,11 +97,18 @@ class WhisperOffline:
             texts.append(space + part.text)
             offset = start * 1000 // SAMPLE_RATE
             words += [Word(w.text, offset + w.start_ms, offset + w.end_ms) for w in part.words]
-        return Transcript("".join(texts), tuple(words), language)
+        text = "".join(texts)
+        # A sentence as long as the longest was cut, not ended: it goes on.
+        if options.punctuation and len(samples) < _LONGEST_PIECE * SAMPLE_RATE:
+            text = with_end_mark(text, language)
+        return Transcript(text, tuple(words), language)
 
     def _piece(self, samples: Samples, options: RecognitionOptions) -> Transcript:
-        if loudest_dbfs(samples) < SILENT_DBFS:
+        loudest = loudest_dbfs(samples)
+        if loudest < SILENT_DBFS:
             return Transcript("")
+        if loudest < QUIET_DBFS:
+            samples = samples * np.float32(10 ** ((QUIET_DBFS - loudest) / 20))
         encoded = self._model.encode(samples, self._padding(samples))
         language = self._model.supported(options.language)
         if language is None:
@@ -108,9 +117,8 @@ class WhisperOffline:
         if hypothesis is None:
             return Transcript("", language=language)
         text = readable(remove_loops(hypothesis.text), language, options)
-        words = timed_words(text, self._timed(encoded, language, hypothesis)) if text else ()
         spoken_as = options.language if options.language != "auto" else language
-        return Transcript(text, words, spoken_as)
+        return Transcript(text, self._words(text, encoded, language, hypothesis), spoken_as)
 
     def _padding(self, samples: Samples) -> float:
         """Seconds of silence to encode after a sentence."""
@@ -139,6 +147,17 @@ class WhisperOffline:
             )
         silent = nothing_said(hypothesis, language)
         return encoded, None if silent else hypothesis
+
+    def _words(
+        self, text: str, encoded: Encoded, language: str, hypothesis: Hypothesis
+    ) -> tuple[Word, ...]:
+        if not text:
+            return ()
+        try:
+            return timed_words(text, self._timed(encoded, language, hypothesis))
+        except Exception:  # a model converted without alignment heads still gives text
+            logger.warning("no word times for a sentence", exc_info=True)
+            return ()
 
     def _timed(self, encoded: Encoded, language: str, hypothesis: Hypothesis) -> list[TimedText]:
         """Text of the tokens with times; tokens that only together make a character are joined."""

@@ -26,14 +26,16 @@ logger = logging.getLogger(__name__)
 WINDOW_SECONDS = 12.0
 """A sentence is decoded from here on in parts."""
 _CUT_BETWEEN = (6.0, 11.0)  # where in the window to look for the cut, seconds
-_CONTEXT_SECONDS = 8.0
+_CONTEXT_SECONDS = 4.0
 _PAD_SECONDS = 1.0
 _SHORTEST = 0.5  # seconds; less is not worth decoding
+_HASTE_FROM = 0.9  # seconds of audio at which something should be shown
+_HASTE_STEP = 0.25
 _SURE = 0.8  # share of the probability at which a language is kept for the sentence
 _SURE_SECONDS = 1.2
 _SILENCE_DROP = 35.0  # dB below the loudest part of the sentence
 # A number may still grow: 一百 -> 一百二十.
-_OPEN_NUMBER = re.compile(r"[\d.,:%]+$")
+_OPEN_NUMBER = re.compile(r"(?<![A-Za-z\d])\d[\d.,:%]*$")
 
 
 @dataclass(slots=True)
@@ -104,7 +106,13 @@ class WhisperOnline:
             delta = state.stable.finish(text)
             state.audio = np.zeros(0, np.float32)
             return delta
-        return state.stable.push(_OPEN_NUMBER.sub("", text))
+        delta = state.stable.push(_growing(text))
+        if delta or state.stable.shown or quiet or len(state.audio) < _HASTE_FROM * SAMPLE_RATE:
+            return delta
+        # Nothing shown yet: do not wait for the next request, hear the sentence a little shorter
+        # and show what both agree on.
+        shorter = self._decode(state, state.audio[: -round(_HASTE_STEP * SAMPLE_RATE)])
+        return state.stable.push(_growing(shorter)) + state.stable.push(_growing(text))
 
     def _decode_window(self, state: OnlineState) -> None:
         while len(state.audio) > WINDOW_SECONDS * SAMPLE_RATE:
@@ -133,6 +141,11 @@ class WhisperOnline:
 
     def _text(self, state: OnlineState) -> str:
         return _joined(state.before, state.hypothesis)
+
+
+def _growing(text: str) -> str:
+    """Text that more audio can only add to: a number at its end may still change."""
+    return _OPEN_NUMBER.sub("", text)
 
 
 def _joined(before: str, after: str) -> str:

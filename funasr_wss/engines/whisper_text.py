@@ -62,6 +62,13 @@ def readable(text: str, language: str, options: RecognitionOptions) -> str:
     return text if options.punctuation else strip_punctuation(text)
 
 
+def with_end_mark(text: str, language: str) -> str:
+    """Close a sentence that the model left open, so that the next one does not run into it."""
+    if not text or not text[-1].isalnum():
+        return text
+    return text + ("." if language in ("en", "ko") else "。")
+
+
 @dataclass(frozen=True, slots=True)
 class TimedText:
     """A piece of text as the decoder wrote it, seconds from the first sample."""
@@ -78,9 +85,9 @@ def timed_words(text: str, pieces: Sequence[TimedText]) -> tuple[Word, ...]:
     the time of the old ones. The words joined are ``text`` without spaces and punctuation.
     """
     words = _split_words(strip_punctuation(text))
-    if not words or not pieces:
-        return ()
     heard = _characters(pieces)
+    if not words or not heard:
+        return ()
     target = "".join(words)
     spans = _transfer(target, heard)
     timed: list[Word] = []
