@@ -109,7 +109,7 @@ main() {
         check ruff "$python" -m ruff check .
         check mypy "$python" -m mypy
         check shellcheck "$venv/bin/shellcheck" \
-            install.sh start_server.sh run_tests.sh .ci/run
+            install.sh start_server.sh run_tests.sh .ci/run bench/startup.sh
     else
         echo "== ruff, mypy and shellcheck: not run, pytest arguments were given"
         groups=''

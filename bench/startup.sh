@@ -21,7 +21,7 @@ ready() {
         kill -0 "$server" || { cat server.log && exit 1; }
         sleep 0.1
     done 2>/dev/null
-    printf '| %s | %.1f |\n' "$2" "$(bc <<<"$EPOCHREALTIME - $begin")"
+    printf '| %s | %.1f |\n' "$2" "$(awk "BEGIN { print $EPOCHREALTIME - $begin }")"
     kill "$server"
     wait "$server"
 }
