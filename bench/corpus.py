@@ -90,16 +90,16 @@ def long_clip(path: Path) -> tuple[Clip, list[tuple[float, float, str]]]:
     return Clip(path.name, read_pcm(path), "", reference, segments[0][0]), segments
 
 
-def conversation_turns(path: Path) -> list[Clip]:
-    """Cut a concatenated recording into its sentences, each with 0.3 s before and no pause after.
-
-    These are the hard case for latency: the end signal comes with the last word.
+def conversation_turns(path: Path, pause: float = 0.1) -> list[Clip]:
+    """Cut a concatenated recording into its sentences, each with 0.3 s before it and ``pause``
+    seconds after. A short pause is the hard case for latency: the end signal comes with the last
+    word.
     """
     whole, segments = long_clip(path)
     turns = []
     for number, (start, end, text) in enumerate(segments):
         begin = max(0, int((start - 0.3) * 16000))
-        samples = whole.samples[begin : int((end + 0.1) * 16000)]
+        samples = whole.samples[begin : int((end + pause) * 16000)]
         name = f"{path.stem}_{number}"
         turns.append(Clip(name, samples, "", text, speech_start=start - begin / 16000))
     return turns

@@ -1,6 +1,6 @@
 """How long live users wait: paced two-pass streams, alone and several at once.
 
-``python -m bench.latency [--streams 1 4] [--rounds 2]`` speaks sentences in real time and prints
+``python -m bench.latency [--streams 1 4] [--pause 0.1]`` speaks sentences in real time and prints
 first partial (after the first word), final (after the end signal) and event loop lag.
 """
 
@@ -45,10 +45,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--language", default="auto", help="svs_lang that the clients send")
+    parser.add_argument(
+        "--pause", type=float, default=0.1, help="seconds between the last word and the end signal"
+    )
     parser.add_argument("--synthetic", action="store_true", help="use the synthetic dialogue")
     args = parser.parse_args()
-    path = SYNTHETIC / "dialogue.wav" if args.synthetic else speech_dir() / "long_dev_mixed.wav"
-    clips = conversation_turns(path)
+    if args.synthetic:
+        paths = [SYNTHETIC / "dialogue.wav"]
+    else:
+        paths = [speech_dir() / "long_dev_mixed.wav", speech_dir() / "long_dev_zh.wav"]
+    clips = [clip for path in paths for clip in conversation_turns(path, args.pause)]
     print(
         "| streams | utterances | first partial p50 / p95 / max, s | without partial | "
         "final p50 / p95 / max, s | empty | loop lag p50 / p99 / max, ms |\n"

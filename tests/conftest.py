@@ -12,13 +12,14 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from funasr_wss.models import ModelError, default_models_dir, locate_embedded
+from tests.processes import ServerProcess, server_process
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONAL = "optional:"
@@ -107,6 +108,14 @@ def client_python() -> Callable[[str], Path]:
         return path
 
     return interpreter
+
+
+@pytest.fixture(scope="session")
+def real_server(models_dir: Path) -> Iterator[ServerProcess]:
+    """``funasr_wss_server.py`` with the real models, as a user starts it; tests that use it carry
+    the marker ``models``."""
+    with server_process(models_dir) as server:
+        yield server
 
 
 # Machines under load miss any deadline per example; the timeout per test stays.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,13 +47,11 @@ class Deployment:
     fake: FakeServer | None
 
 
-REAL = os.environ.get("FUNASR_WSS_PAGE_URL", ""), os.environ.get("FUNASR_WSS_SERVER_URL", "")
-
-
-@pytest.fixture(params=["scripted", *(["real"] if all(REAL) else [])])
+@pytest.fixture(params=["scripted", pytest.param("real", marks=pytest.mark.models)])
 def deployment(request: pytest.FixtureRequest) -> Deployment:
-    """The scripted server; also the one named by FUNASR_WSS_PAGE_URL and FUNASR_WSS_SERVER_URL."""
+    """The page and the scripted server; then the real server, which serves the page itself."""
     if request.param == "real":
-        return Deployment(*REAL, None)
+        address = request.getfixturevalue("real_server").address
+        return Deployment(f"http://{address}/", f"ws://{address}/", None)
     fake = request.getfixturevalue("fake_server")
     return Deployment(request.getfixturevalue("page_url"), fake.url, fake)
