@@ -5,7 +5,13 @@ from __future__ import annotations
 
 import sys
 
-from funasr_wss.cli import main
+try:
+    from funasr_wss.cli import main
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"funasr_wss_client: the package {error.name!r} is missing; run ./install.sh and start "
+        "with .venv/bin/python"
+    )
 
 if __name__ == "__main__":
     sys.exit(main())

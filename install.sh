@@ -135,14 +135,22 @@ need_python() {
 # One line an installed group: its name and a hash of all that decides what it should hold.
 stamp_lines() {
     "$venv/bin/python" -I - "$root" "$venv" "$profile" ${extras[@]+"${extras[@]}"} <<'PYTHON'
-import hashlib, pathlib, sys
+import hashlib, importlib.metadata, pathlib, re, sys
 
 root, venv, *groups = sys.argv[1:]
 for group in groups:
     digest = hashlib.sha256(repr((root, venv, sys.version)).encode())
     for name in ("base", group, "constraints"):
         digest.update(pathlib.Path(root, "requirements", name + ".txt").read_bytes())
-    print(group, digest.hexdigest())
+    missing = []
+    for name in ("base", group):
+        for line in pathlib.Path(root, "requirements", name + ".txt").read_text().splitlines():
+            package = re.match(r"[A-Za-z0-9._-]+", line)
+            try:
+                package and importlib.metadata.version(package[0])
+            except importlib.metadata.PackageNotFoundError:
+                missing.append(package[0])
+    print(group, *missing, digest.hexdigest())
 PYTHON
 }
 

@@ -76,6 +76,14 @@ class BatchPolicy:
             del self._queues[ticket.kind][ticket.stream]
         return True
 
+    def urge(self, stream: Hashable, engine: str) -> None:
+        """Make the waiting partial requests of a stream for an engine final."""
+        waiting = self._queues[Kind.PARTIAL].get(stream, ())
+        for ticket in [t for t in waiting if t.engine == engine]:
+            self.remove(ticket)
+            ticket.kind = Kind.FINAL
+            self.add(ticket)
+
     def take(self) -> list[Ticket]:
         """Return the next batch, all of one engine and kind; empty if nothing waits."""
         for kind in Kind:
@@ -145,12 +153,14 @@ class Batcher:
     @property
     def waiting(self) -> int:
         """Requests that no worker has taken yet."""
-        return len(self._policy)
+        with self._wakeup:
+            return len(self._policy)
 
     @property
     def idle(self) -> bool:
         """A worker is free and nothing waits."""
-        return self._running < self._workers and not len(self._policy)
+        with self._wakeup:
+            return self._running < self._workers and not len(self._policy)
 
     async def submit(
         self,
@@ -180,6 +190,11 @@ class Batcher:
             with self._wakeup:
                 self._policy.remove(ticket)
             raise
+
+    def urge(self, stream: Hashable, engine: str) -> None:
+        """What a stream asked for ahead of time is now due."""
+        with self._wakeup:
+            self._policy.urge(stream, engine)
 
     def close(self) -> None:
         """Stop the workers; requests still waiting fail with ``EngineClosed``. Idempotent."""

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from . import __version__
 from .compat import parse_switches
@@ -44,6 +44,10 @@ class Listener:
 
     port: int
     switches: Mapping[str, Any] = field(default_factory=dict)
+    tls: bool = True
+    """Uses the certificate if there is one; ``tls=0`` is for clients that only speak ws."""
+    auth: bool = True
+    """Asks for a token if there are any; ``auth=0`` is for clients that cannot send one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +57,36 @@ class ServerConfig:
     profile: str = _option(
         "auto",
         "models",
-        "engines to load: nano needs a CUDA device, embedded runs anywhere",
+        "engines to load; nano, for a CUDA device, is not in this version yet",
         choices=PROFILES,
     )
     models_dir: str = _option("", "models", "folder of the model files (default: ./models)")
-    asr_model: str = _option("", "models", "second-pass model: name or path")
-    asr_model_revision: str = _option("", "models", "revision of the second-pass model")
-    asr_model_online: str = _option("", "models", "first-pass model, or none for no partial text")
-    asr_model_online_revision: str = _option("", "models", "revision of the first-pass model")
-    vad_model: str = _option("", "models", "voice activity model: name or path")
-    vad_model_revision: str = _option("", "models", "revision of the voice activity model")
-    punc_model: str = _option("", "models", "punctuation model, for models that write none")
-    punc_model_revision: str = _option("", "models", "revision of the punctuation model")
+    asr_model: str = _option(
+        "", "models", "second-pass model: name or path (default: Whisper base)"
+    )
+    asr_model_revision: str = _option(
+        "", "models", "revision of the second-pass model (nano profile only)"
+    )
+    asr_model_online: str = _option(
+        "", "models", "none = no partial text (default: Whisper base, re-decoding)"
+    )
+    asr_model_online_revision: str = _option(
+        "", "models", "revision of the first-pass model (nano profile only)"
+    )
+    vad_model: str = _option(
+        "", "models", "voice activity model (default: Silero VAD; nano profile only)"
+    )
+    vad_model_revision: str = _option(
+        "", "models", "revision of the voice activity model (nano profile only)"
+    )
+    punc_model: str = _option("", "models", "punctuation model (nano profile only)")
+    punc_model_revision: str = _option(
+        "", "models", "revision of the punctuation model (nano profile only)"
+    )
     ngpu: int = _option(1, "models", "0 = do not use a GPU")
     device: str = _option("auto", "models", "auto, cpu or cuda", choices=("auto", "cpu", "cuda"))
     ncpu: int = _option(0, "models", "recognition threads, 0 = one per core, at most 4")
-    fp16: bool = _option(False, "models", "half precision on the GPU")
+    fp16: bool = _option(False, "models", "half precision on the GPU (nano profile only)")
 
     language: str = _option(
         "auto", "recognition", "language when the client names none", choices=LANGUAGES
@@ -83,10 +101,16 @@ class ServerConfig:
         "",
         "network",
         "more ports with their own compatibility switches, separated by ';', "
-        "such as '10096,is_final=segment'",
+        "such as '10096,is_final=segment'; tls=0 and auth=0 free a port from those",
     )
     certfile: str = _option("", "network", "TLS certificate (PEM); serves wss instead of ws")
     keyfile: str = _option("", "network", "TLS private key (PEM)")
+    auth_token_file: str = _option(
+        "", "network", "file of accepted tokens, one a line; without it everybody is admitted"
+    )
+    origins: str = _option(
+        "", "network", "web pages that may connect, separated by ','; empty = all"
+    )
     web: bool = _option(True, "network", "serve the web page at /")
     fingerprints: bool = _option(True, "network", "recognise clients that need special replies")
 
@@ -132,7 +156,7 @@ def _validate(config: ServerConfig) -> None:
         raise ConfigError(f"--port and --listener name the same port twice: {ports}")
     if bool(config.certfile) != bool(config.keyfile):
         raise ConfigError("TLS needs both --certfile and --keyfile; only one was given")
-    for name in ("certfile", "keyfile"):
+    for name in ("certfile", "keyfile", "auth_token_file"):
         path = getattr(config, name)
         if path and not Path(path).is_file():
             raise ConfigError(f"--{name}: there is no file {path!r}")
@@ -154,10 +178,11 @@ def _parse_listeners(text: str) -> tuple[Listener, ...]:
         if not port.isdecimal():
             raise ConfigError(f"--listener: {port!r} is not a port; {example}")
         raw = dict(pair.partition("=")[::2] for pair in pairs)
+        flags = {name: raw.pop(name) != "0" for name in ("tls", "auth") if name in raw}
         switches, warnings = parse_switches(raw)
         if warnings or len(switches) != len(raw):
             raise ConfigError(f"--listener {item!r}: unknown switch or value; {example}")
-        listeners.append(Listener(int(port), switches))
+        listeners.append(Listener(int(port), switches, **flags))
     return tuple(listeners)
 
 
@@ -170,9 +195,16 @@ def _to_bool(text: str) -> bool:
     raise argparse.ArgumentTypeError(f"{text!r} is neither 1 nor 0")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line instead of printing the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; --help shows all options")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the server's command line, grouped, with defaults in the help."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="funasr_wss_server.py",
         description="FunASR-compatible WebSocket speech recognition server. "
         "兼容 FunASR 客户端协议的实时语音识别服务。",
@@ -205,16 +237,18 @@ def load_config(
     """Read the settings from the command line and the environment.
 
     Raises:
-        ConfigError: a value is wrong.
-        SystemExit: ``--help``, ``--version`` or an unknown option, as argparse does it.
+        ConfigError: a value is wrong or an option unknown.
+        SystemExit: ``--help`` or ``--version`` was answered.
     """
     environ = os.environ if environ is None else environ
     parser = build_parser()
-    from_environment = []
+    base = argparse.Namespace()
     for item in dataclasses.fields(ServerConfig):
-        value = environ.get(ENV_PREFIX + item.name.upper())
-        if value is not None and value != "":
-            from_environment.append(f"--{item.name}={value}")
+        variable = ENV_PREFIX + item.name.upper()
+        if value := environ.get(variable):
+            try:
+                parser.parse_args([f"--{item.name}={value}"], namespace=base)
+            except ConfigError as error:
+                raise ConfigError(f"{variable} in the environment: {error}") from None
     arguments = list(argv) if argv is not None else None
-    base = parser.parse_args(from_environment)
     return ServerConfig(**vars(parser.parse_args(arguments, namespace=base)))

@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from websockets.exceptions import ConnectionClosed
 
 from .config import ServerConfig
-from .outbox import Close, Outbox
+from .outbox import Close, Deferred, Outbox
 from .pipeline import UtterancePipeline
 from .protocol import Settings
 from .recognition import Recognition
@@ -165,8 +166,8 @@ class ClientConnection:
                 actions = self._session.receive_text(frame)
             else:
                 actions = self._session.receive_audio(frame)
-            del frame
             await self._carry_out(actions)
+            del frame, actions  # each may hold a whole file while the next frame is awaited
             if self._too_long:
                 break
         await self._leave()
@@ -181,7 +182,8 @@ class ClientConnection:
             task = asyncio.current_task()
             if not self._stopping or task is None:
                 raise
-            task.uncancel()
+            if task.uncancel():
+                raise  # the connection ended in the same turn: the second cancellation is its own
             return None
         finally:
             self._receiving = False
@@ -194,8 +196,7 @@ class ClientConnection:
 
     @property
     def _too_long(self) -> bool:
-        pipelines = self._pipelines.values()
-        return any(p.refused and p.refused.code == "audio_too_long" for p in pipelines)
+        return any(map(_too_long, self._pipelines.values()))
 
     async def _leave(self) -> None:
         code = TOO_BIG if self._too_long else GOING_AWAY
@@ -229,9 +230,8 @@ class ClientConnection:
         self._news.set()
 
     def _begin(self, utterance: Utterance) -> None:
-        closed = [n for n, p in self._pipelines.items() if p.utterance.state is State.CLOSED]
-        for number in closed:
-            del self._pipelines[number]
+        if self._recognition.online is None:  # native online would have no text at all
+            utterance.switches = replace(utterance.switches, online="upgrade")
         self._pipelines[utterance.number] = UtterancePipeline(
             utterance,
             self._outbox.open(utterance),
@@ -249,11 +249,24 @@ class ClientConnection:
                 if isinstance(item, Close):
                     await self._socket.close(NORMAL)
                     return
+                if isinstance(item, Deferred):
+                    item = await asyncio.to_thread(item.build)
                 await self._socket.send(item)
+            self._forget_closed()
             async with self._progress:
                 self._progress.notify_all()
+
+    def _forget_closed(self) -> None:
+        """Let go of utterances that were answered (the reader still looks at those too long)."""
+        for number, pipeline in list(self._pipelines.items()):
+            if pipeline.utterance.state is State.CLOSED and not _too_long(pipeline):
+                del self._pipelines[number]
 
     async def _wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait for the writer to have sent enough."""
         async with self._progress:
             await self._progress.wait_for(condition)
+
+
+def _too_long(pipeline: UtterancePipeline) -> bool:
+    return pipeline.refused is not None and pipeline.refused.code == "audio_too_long"

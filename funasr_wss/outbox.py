@@ -8,7 +8,9 @@ Pure: no I/O, no clock.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .protocol import Mode, Settings
@@ -17,9 +19,19 @@ from .session import Event, State, Utterance
 from .text.join import SentenceJoiner, join
 from .text.punctuation import strip_leading
 
+LONG_TEXT = 1000
+"""Characters from which a final is built outside the event loop: an hour of speech takes 0.1 s."""
+
 
 class Close:
     """Taken from the outbox where the connection is to be closed with code 1000."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A message that takes long to build; ``build`` may be called in any thread."""
+
+    build: Callable[[], str]
 
 
 @dataclass(slots=True)
@@ -74,14 +86,14 @@ class Replies:
         """The end was signalled and no sentence beyond the ``total`` already counted follows."""
         self._total = total
 
-    def take(self) -> str | None:
+    def take(self) -> str | Deferred | None:
         """Return the next message, or None while there is nothing to send."""
         if self._events:
             return self._events.popleft()
         while (slot := self._sentences.get(self._next)) is not None:
-            message = self._partial(slot)
-            if message is not None or not slot.settled:
-                return message
+            delta = self._partial(slot)
+            if delta is not None or not slot.settled:
+                return delta
             message = self._settle(slot)
             if message is not None:
                 return message
@@ -89,7 +101,7 @@ class Replies:
             return self._final("")
         return None
 
-    def abort(self, error: ErrorInfo) -> str:
+    def abort(self, error: ErrorInfo) -> str | Deferred:
         """Return a final for an utterance that cannot be finished."""
         self._error = self._error or error
         if self.utterance.state is not State.FINISHING:
@@ -117,10 +129,17 @@ class Replies:
         return partial_message(utterance.settings.wav_name, text, mode=mode)
 
     @property
+    def _whole(self) -> bool:
+        """The final repeats the text of all sentences."""
+        mode = self.utterance.mode
+        full = self.utterance.switches.final_text == "full" and mode is not Mode.ONLINE
+        return mode is Mode.OFFLINE or full
+
+    @property
     def _is_last(self) -> bool:
         return self._total is not None and self._next == self._total - 1
 
-    def _settle(self, slot: _Sentence) -> str | None:
+    def _settle(self, slot: _Sentence) -> str | Deferred | None:
         """Send the second pass of the sentence in turn, or None if nothing need be sent."""
         last = self._is_last
         self._error = self._error or slot.error
@@ -144,15 +163,20 @@ class Replies:
     def _advance(self, result: SentenceInfo | None) -> None:
         del self._sentences[self._next]
         self._next += 1
-        if result is not None:
+        if result is not None and self._whole:
             self._done.append(result)
 
-    def _final(self, text: str, result: SentenceInfo | None = None, index: int = 0) -> str:
+    def _final(
+        self, text: str, result: SentenceInfo | None = None, index: int = 0
+    ) -> str | Deferred:
         utterance = self.utterance
-        whole = utterance.mode is Mode.OFFLINE or utterance.switches.final_text == "full"
-        if whole and utterance.mode is not Mode.ONLINE:
+        message: str | Deferred
+        if self._whole:
             text = join(info.text for info in self._done)
-            message = self._result(text, self._done, is_final=True, error=self._error)
+            build = functools.partial(
+                self._result, text, self._done, is_final=True, error=self._error
+            )
+            message = Deferred(build) if len(text) > LONG_TEXT else build()
         else:
             infos = [result] if result is not None and text else []
             place = index if infos else None
@@ -219,7 +243,7 @@ class Outbox:
         """Everything was given out, acknowledgements included."""
         return not self._queue
 
-    def take(self) -> str | Close | None:
+    def take(self) -> str | Deferred | Close | None:
         """Return what is to be sent next, or None."""
         while self._queue:
             head = self._queue[0]
@@ -239,7 +263,8 @@ class Outbox:
         """Return finals for all utterances that cannot be finished, and empty the outbox."""
         left = [item for item in self._queue if not isinstance(item, str)]
         self._queue.clear()
-        return [item.abort(error) for item in left if item.utterance.state is not State.CLOSED]
+        finals = [item.abort(error) for item in left if item.utterance.state is not State.CLOSED]
+        return [final.build() if isinstance(final, Deferred) else final for final in finals]
 
     @staticmethod
     def _ack(replies: Replies) -> str:

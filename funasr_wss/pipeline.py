@@ -44,6 +44,9 @@ SLICE_BYTES = 32 * 1024
 AHEAD_S = 3.0
 """A stream so far ahead of the clock is an upload: its partials would be stale."""
 
+LEAD_MEMORY_S = 5.0
+"""Seconds in which a burst is forgotten. An upload 1.6 times as fast as speech stays ahead."""
+
 MIN_EARLY_S = 0.3
 """Shorter sentences are not decoded before their end is certain."""
 
@@ -127,6 +130,9 @@ class UtterancePipeline:
         self._room = asyncio.Event()
         self._room.set()
         self._started = 0.0
+        self._fed = 0.0
+        self._heard = 0
+        """Samples before this one were given to the first pass of a sentence that is closed."""
         self._live = utterance.mode is not Mode.OFFLINE
 
     def update(self, settings: Settings) -> None:
@@ -135,7 +141,7 @@ class UtterancePipeline:
 
     async def feed(self, data: bytes) -> None:
         """Take audio bytes. Never raises for what a client can cause: the final reports it."""
-        self._started = self._started or time.monotonic()
+        self._forget_lead()
         view = memoryview(data)
         for start in range(0, len(view), SLICE_BYTES):
             if self.refused:
@@ -157,6 +163,7 @@ class UtterancePipeline:
             if self._sentence is not None:  # voice activity failed: the audio is worth a try
                 self._close_sentence(self._buffer.end)
         self._decoder.close()
+        self._buffer = StreamBuffer()  # the passes have their own copies
         self.replies.finish(self._count)
         self._notify()
 
@@ -188,9 +195,11 @@ class UtterancePipeline:
         self.replies.fail(error)
 
     async def _hear(self, samples: Samples) -> None:
-        if len(samples):
-            self._buffer.append(samples)
-            await self._detect(samples)
+        # A second at a time: other streams share the voice activity batch and wait for its end.
+        for start in range(0, len(samples), SAMPLE_RATE):
+            piece = samples[start : start + SAMPLE_RATE]
+            self._buffer.append(piece)
+            await self._detect(piece)
             self._first_pass()
             while self._backlog > self._max_backlog:
                 self._room.clear()
@@ -213,14 +222,19 @@ class UtterancePipeline:
         assert self._sentence is None, "voice activity started a sentence within another"
         self.utterance.speech_heard = True
         settings = self.utterance.settings
-        sentence = _Sentence(self._count, start, recognition_options(settings), heard=start)
+        # After a forced cut the first pass has already heard the beginning of this sentence.
+        heard = max(start, self._heard) if self.utterance.mode is Mode.ONLINE else start
+        sentence = _Sentence(self._count, start, recognition_options(settings), heard=heard)
         if self._live and self._recognition.online is not None:
-            sentence.online_state = self._recognition.online.open(
-                sentence.options,
-                chunk_size=settings.chunk_size,
-                encoder_chunk_look_back=settings.encoder_chunk_look_back,
-                decoder_chunk_look_back=settings.decoder_chunk_look_back,
-            )
+            try:
+                sentence.online_state = self._recognition.online.open(
+                    sentence.options,
+                    chunk_size=settings.chunk_size,
+                    encoder_chunk_look_back=settings.encoder_chunk_look_back,
+                    decoder_chunk_look_back=settings.decoder_chunk_look_back,
+                )
+            except Exception:
+                logger.exception("no first pass for a sentence")
         self._count += 1
         self._sentence = sentence
         self._announce("speech_start")
@@ -236,6 +250,7 @@ class UtterancePipeline:
         self._backlog += len(samples)
         if self.utterance.mode is Mode.ONLINE:
             rest = self._buffer.slice(min(sentence.heard, end), end)
+            self._heard = max(sentence.heard, end)
             self._spawn(self._last_of_first_pass(sentence, rest, end))
         else:
             if sentence.partial is not None:
@@ -270,6 +285,14 @@ class UtterancePipeline:
     def _ahead(self) -> float:
         """Seconds by which the audio is ahead of the clock."""
         return self._buffer.end / SAMPLE_RATE - (time.monotonic() - self._started)
+
+    def _forget_lead(self) -> None:
+        """Let a burst be forgotten: a live stream that began with one is live all the same."""
+        now = time.monotonic()
+        self._started = self._started or now
+        self._fed = self._fed or now
+        self._started -= max(0.0, self._ahead) * min(1.0, (now - self._fed) / LEAD_MEMORY_S)
+        self._fed = now
 
     async def _partial(self, sentence: _Sentence, samples: Samples) -> None:
         try:
@@ -320,6 +343,7 @@ class UtterancePipeline:
     async def _transcribe(self, sentence: _Sentence, samples: Samples, end: int) -> Transcript:
         if sentence.early is not None:
             if sentence.early_end == end:
+                self._recognition.urge(self)
                 try:
                     return await sentence.early
                 except Exception:

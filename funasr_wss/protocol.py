@@ -247,7 +247,7 @@ _FIELDS: Final[tuple[tuple[str, str, Callable[[object], object]], ...]] = (
     ("mode", "mode", _mode),
     ("wav_name", "wav_name", _name),
     ("wav_format", "wav_format", _format),
-    ("audio_fs", "audio_fs", _integer(1000, 384_000)),
+    ("audio_fs", "audio_fs", _integer(2000, 384_000)),
     ("chunk_size", "chunk_size", _chunk_size),
     ("chunk_interval", "chunk_interval", _integer(1, 10_000)),
     ("encoder_chunk_look_back", "encoder_chunk_look_back", _integer(-1, 1000)),

@@ -102,6 +102,10 @@ class Recognition:
         )
         return result
 
+    def urge(self, stream: Hashable) -> None:
+        """A second pass that a stream started early is now due: it goes before partials."""
+        self._text_lane.urge(stream, "offline")
+
     def close(self) -> None:
         """Stop all threads; whatever still waits fails."""
         for lane in (self._vad_lane, self._text_lane):

@@ -4,90 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import os
-import signal
-import socket
 import ssl
-import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from websockets.asyncio.server import Server as WebSocketServer
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
-from websockets.protocol import State as SocketState
-from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
+from websockets.typing import Origin
 
+from .auth import Tokens
 from .compat import query_switches
-from .config import ConfigError, Listener, ServerConfig, load_config
+from .config import ConfigError, Listener, ServerConfig
 from .connection import SHUTDOWN, ClientConnection
-from .engines.registry import EngineError, build_engines, choose_profile
 from .recognition import EngineSet, Recognition
 from .results import ErrorInfo
+from .sockets import (
+    Connection,
+    explain_bind,
+    peer_gone,
+    select_subprotocol,
+    tls_context,
+)
 from .web import WEB_CLIENT, Pages, text_response
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 RECEIVE_QUEUE = 2
 """Messages buffered for a connection before reading pauses; each may be max_message_mb."""
 
+PEER_CHECK_S = 2.0
+"""Seconds between two looks for clients that vanished while they were not read."""
+
 DECODER_THREADS = 64
 """Compressed uploads decoded at the same time; further ones take turns."""
-
-KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20, "TCP_KEEPCNT": 4}
-"""Finds half-open connections after about 140 s without WebSocket pings, which would kill
-clients that do not read while they upload."""
-
-
-class Connection(ServerConnection):
-    """A WebSocket connection that can say last words when the library closes it for a fault."""
-
-    last_words: Callable[[int, list[str]], list[str]] | None = None
-    """Given the close code and the text frames not read yet, returns what to send before it."""
-    on_lost: Callable[[ServerConnection], None] | None = None
-
-    def __init__(self, protocol: ServerProtocol, server: WebSocketServer, **options: Any) -> None:
-        super().__init__(protocol, server, **options)
-        fail = protocol.fail
-
-        def fail_politely(code: CloseCode | int, reason: str = "") -> None:
-            if self.last_words is not None and protocol.state is SocketState.OPEN:
-                for message in self.last_words(int(code), self._unread_texts()):
-                    protocol.send_text(message.encode())
-            fail(code, reason)
-
-        protocol.fail = fail_politely  # type: ignore[method-assign]
-
-    def _unread_texts(self) -> list[str]:
-        # A fault shows while a frame's header is parsed, before the config that came just ahead
-        # of it was read. The queue is not public in websockets 17.
-        frames = [*self.recv_messages.frames.queue, *self.protocol.events]
-        texts = [f for f in frames if isinstance(f, Frame) and f.opcode is Opcode.TEXT and f.fin]
-        return [bytes(frame.data).decode(errors="replace") for frame in texts]
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Turn on TCP keepalive."""
-        super().connection_made(transport)
-        raw = transport.get_extra_info("socket")
-        if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for name, value in KEEPALIVE.items():
-                if hasattr(socket, name):
-                    raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Free the client's place."""
-        super().connection_lost(exc)
-        if self.on_lost is not None:
-            self.on_lost(self)
-
 
 class RecognitionServer:
     """Serves FunASR clients on all configured ports.
@@ -106,6 +65,8 @@ class RecognitionServer:
         self._clients: dict[ServerConnection, ClientConnection] = {}
         self._handlers: set[asyncio.Task[Any]] = set()
         self._draining = False
+        self._tokens: Tokens | None = None
+        self._watcher: asyncio.Task[None] | None = None
         self._pages = Pages(WEB_CLIENT if config.web else None, self.health)
 
     @property
@@ -141,15 +102,22 @@ class RecognitionServer:
         # Each compressed upload may occupy one thread while its decoder is busy.
         threads = ThreadPoolExecutor(DECODER_THREADS, thread_name_prefix="decoder")
         asyncio.get_running_loop().set_default_executor(threads)
-        tls = _tls_context(self.config)
+        tls = tls_context(self.config)
+        if self.config.auth_token_file:
+            try:
+                self._tokens = Tokens.read(Path(self.config.auth_token_file))
+            except ValueError as error:
+                raise ConfigError(f"--auth_token_file: {error}") from None
         for listener in self.config.listeners:
             self._servers.append(await self._listen(listener, tls))
-        engines = await asyncio.to_thread(self._load)
-        self._recognition = Recognition(engines)
+        self._watcher = asyncio.create_task(self._drop_lost_clients())
+        self._recognition = Recognition(await in_daemon_thread(self._load))
 
     async def stop(self) -> None:
         """Refuse new clients, finish what is open within the deadline, close with 1001."""
         self._draining = True
+        if self._watcher is not None:
+            self._watcher.cancel()
         for server in self._servers:
             server.close(close_connections=False)
         for client in self._clients.values():
@@ -160,7 +128,9 @@ class RecognitionServer:
             logger.warning("%d clients were not finished in time", len(self._clients))
             goodbyes = [_say_goodbye(*pair) for pair in self._clients.items()]
             await asyncio.gather(*goodbyes)
-        await asyncio.gather(*(server.wait_closed() for server in self._servers))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):  # not for connections that never asked for anything
+                await asyncio.gather(*(server.wait_closed() for server in self._servers))
         if self._recognition is not None:
             await asyncio.to_thread(self._recognition.close)
 
@@ -168,14 +138,21 @@ class RecognitionServer:
         async def handle(connection: ServerConnection) -> None:
             await self._serve(connection, listener.switches)
 
+        def admit(connection: ServerConnection, request: Request) -> Response | None:
+            return self._admit(connection, request, listener)
+
+        pages = [Origin(page.strip()) for page in self.config.origins.split(",") if page.strip()]
+
         try:
             return await serve(
                 handle,
                 self.config.host,
                 listener.port,
-                ssl=tls,
-                select_subprotocol=_select_subprotocol,
-                process_request=self._admit,
+                ssl=tls if listener.tls else None,
+                # Programs send no Origin header; only web pages are asked for theirs.
+                origins=[*pages, None] if pages else None,
+                select_subprotocol=select_subprotocol,
+                process_request=admit,
                 create_connection=Connection,
                 compression=None,
                 ping_interval=None,
@@ -185,17 +162,35 @@ class RecognitionServer:
             )
         except OSError as error:
             await self._close_ports()
-            raise ConfigError(_explain_bind(self.config.host, listener.port, error)) from None
+            raise ConfigError(explain_bind(self.config.host, listener.port, error)) from None
+
+    async def _drop_lost_clients(self) -> None:
+        """While an upload is slowed by not reading, nobody else notices that its client died."""
+        while True:
+            await asyncio.sleep(PEER_CHECK_S)
+            for connection in list(self._clients):
+                if peer_gone(connection.transport):
+                    logger.info("a client vanished while its upload waited")
+                    connection.transport.abort()
 
     async def _close_ports(self) -> None:
         for server in self._servers:
             server.close()
             await server.wait_closed()
 
-    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+    def _admit(
+        self, connection: ServerConnection, request: Request, listener: Listener
+    ) -> Response | None:
         """Answer plain HTTP, refuse clients that cannot be served, admit the others."""
         if "upgrade" not in ",".join(request.headers.get_all("Connection")).lower():
             return self._pages.respond(request.path)
+        if self._tokens is not None and listener.auth:
+            shown = request.headers.get_all("Authorization")
+            query = request.path.partition("?")[2]
+            if not self._tokens.admit(shown[0] if shown else "", query):
+                logger.info("refused a client without a valid token")
+                text = "A valid token is needed: send it as 'Authorization: Bearer TOKEN'."
+                return text_response(HTTPStatus.UNAUTHORIZED, text, WWW_Authenticate="Bearer")
         refusal = None
         if self._draining:
             refusal = "The server is stopping; try again later."
@@ -265,99 +260,27 @@ async def _say_goodbye(
 _INTERNAL = ErrorInfo("internal_error", "The server failed; its log says why.")
 
 
-def _select_subprotocol(
-    connection: ServerConnection, offered: Sequence[Subprotocol]
-) -> Subprotocol | None:
-    """Echo ``binary`` to those who offer it; never refuse anyone for what they offer."""
-    return Subprotocol("binary") if "binary" in offered else None
-
-
-def _tls_context(config: ServerConfig) -> ssl.SSLContext | None:
-    if not config.certfile:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        # An empty password instead of OpenSSL's prompt, at which a service would wait for ever.
-        context.load_cert_chain(config.certfile, config.keyfile, password="")
-    except (ssl.SSLError, OSError) as error:
-        raise ConfigError(
-            f"cannot use --certfile {config.certfile} with --keyfile {config.keyfile}: "
-            f"{error.strerror or error}; give a PEM certificate and its own key"
-        ) from None
-    return context
-
-
-def _explain_bind(host: str, port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} is already in use; stop the other program or choose another --port"
-    if error.errno == errno.EACCES:
-        return f"no permission to open port {port}; choose a --port above 1023"
-    return f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; check --host"
-
-
-def _configure_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("websockets").setLevel(logging.CRITICAL)
-
-
-def _banner(config: ServerConfig, profile: str, ports: Sequence[int]) -> str:
-    host = "127.0.0.1" if config.host in ("0.0.0.0", "::", "") else config.host
-    http = "https" if config.certfile else "http"
-    ssl_flag = " --ssl 1" if config.certfile else ""
-    lines = [
-        f"  WebSocket   {config.scheme}://{host}:{ports[0]}",
-        f"  Page 网页   {http}://{host}:{ports[0]}/",
-        f"  Profile 配置  {profile}",
-        f"  Try 试一试   {_python()} funasr_wss_client.py --host {host} --port {ports[0]}"
-        f"{ssl_flag} --audio_in example.wav",
-    ]
-    if config.host in ("127.0.0.1", "localhost", "::1"):
-        lines.append(
-            "  Only this machine can connect; for others add --host 0.0.0.0\n"
-            "  目前仅本机可连接；要让其他机器访问，请加 --host 0.0.0.0"
-        )
-    return "\n".join(["", "Ready. 服务已就绪。", *lines, ""])
-
-
-def _python() -> str:
-    """How to call the interpreter of this environment from here."""
-    path = os.path.relpath(sys.executable)
-    return sys.executable if path.startswith("..") else path
-
-
-async def _run(config: ServerConfig) -> None:
-    profile, reason = choose_profile(config)
-    logger.info("profile %s: %s", profile, reason)
-    server = RecognitionServer(config, lambda: build_engines(config, profile))
-    stopped = asyncio.Event()
+async def in_daemon_thread(work: Callable[[], T]) -> T:
+    """Run ``work`` in a thread that does not keep the process alive when it is stopped."""
     loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stopped.set)
-    starting = asyncio.create_task(server.start())
-    waiting = asyncio.create_task(stopped.wait())
-    await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
-    if starting.done():
-        starting.result()
-        print(_banner(config, profile, server.ports), flush=True)
-        await waiting
-    logger.info("stopping")
-    await server.stop()
+    future: asyncio.Future[T] = loop.create_future()
 
+    def settle(result: T | None, error: Exception | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast(T, result))
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the server; returns the exit status (0 stopped, 1 cannot start, 2 usage)."""
-    try:
-        config = load_config(argv)
-    except ConfigError as error:
-        print(f"funasr_wss_server: {error}", file=sys.stderr)
-        return 2
-    _configure_logging(config.log_level)
-    try:
-        asyncio.run(_run(config))
-    except (ConfigError, EngineError) as error:
-        print(f"funasr_wss_server: {error}", file=sys.stderr)
-        return 1
-    return 0
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except Exception as caught:
+            error = caught
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="load", daemon=True).start()
+    return await future

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Any
 
 from .compat import Switches, fingerprint, parse_switches, resolve
-from .protocol import Mode, Settings, TextFrame, parse_text_frame
+from .protocol import Mode, Settings, TextFrame, describe, parse_text_frame
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ class Session:
         """Take one text frame. A frame that is not a JSON object is logged and ignored."""
         frame = parse_text_frame(data)
         if frame is None:
-            logger.warning("ignored a text frame that is not a JSON object: %.80r", data)
+            logger.warning("ignored text that is not a JSON object: %s", describe(data[:80]))
             return []
         for warning in frame.warnings:
             logger.warning("config: %s", warning)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -93,6 +94,39 @@ def test_removed_requests_are_gone(tickets: list[Ticket], data: st.DataObject) -
         assert not policy.remove(item)
     served = [item for batch in drain(policy) for item in batch]
     assert {id(item) for item in served} == {id(t) for t in tickets} - {id(t) for t in gone}
+
+
+def test_urged_requests_go_with_the_finals() -> None:
+    policy = BatchPolicy(LIMITS)
+    early, other = ticket(stream=1, kind=Kind.PARTIAL), ticket("b", 1, Kind.PARTIAL)
+    later = ticket(stream=2)
+    for item in (early, other):
+        policy.add(item)
+    policy.urge(1, "a")
+    policy.add(later)
+    assert policy.take() == [early, later]
+    assert policy.take() == [other]
+
+
+def test_looking_at_the_queue_is_safe_while_workers_change_it() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # makes threads meet at once
+
+    async def scenario(batcher: Batcher) -> None:
+        async def client(stream: int) -> None:
+            for _ in range(200):
+                await batcher.submit("e", 0, stream=stream)
+
+        clients = [asyncio.create_task(client(n)) for n in range(20)]
+        while not all(task.done() for task in clients):
+            assert batcher.waiting >= 0 and batcher.idle in (True, False)
+            await asyncio.sleep(0)
+        await asyncio.gather(*clients)
+
+    try:
+        run(scenario, lambda batch: list(batch), limit=Limit(items=1), workers=2)
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def run(

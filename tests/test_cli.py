@@ -432,7 +432,7 @@ def test_sounddevice_not_installed(
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     assert main(["--mic"]) == 2
-    assert "pip install sounddevice" in capsys.readouterr().err
+    assert "./install.sh --extras mic" in capsys.readouterr().err
 
 
 # --- failures ------------------------------------------------------------------------------------

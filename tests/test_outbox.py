@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from funasr_wss.compat import Switches
-from funasr_wss.outbox import Close, Outbox, Replies
+from funasr_wss.outbox import Close, Deferred, Outbox, Replies
 from funasr_wss.protocol import Mode, Settings
 from funasr_wss.results import ErrorInfo, SentenceInfo
 from funasr_wss.session import Event, State, Utterance
@@ -251,6 +251,26 @@ def test_abort_gives_one_final_for_each_open_utterance() -> None:
     assert [m["wav_name"] for m in finals] == ["u0", "u1"]
     assert all(m["is_final"] and m["error_code"] == ERROR.code for m in finals)
     assert outbox.take() is None
+
+
+def test_long_finals_are_built_outside_the_event_loop() -> None:
+    outbox, replies = opened(Mode.OFFLINE)
+    for number in range(100):
+        replies.sentence(number, info("十个字的一句话说完了。", number * 1000))
+    end(replies, 100)
+    item = outbox.take()
+    assert isinstance(item, Deferred)
+    message = json.loads(item.build())
+    assert message["is_final"] and len(message["stamp_sents"]) == 100
+    assert outbox.take() is None and outbox.empty
+
+
+def test_answered_sentences_are_not_kept() -> None:
+    outbox, replies = opened()
+    for number in range(10):
+        replies.sentence(number, info("好。"))
+    take_all(outbox)
+    assert replies._done == [] and replies._sentences == {}
 
 
 @st.composite

@@ -5,10 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from funasr_wss import pipeline
 from funasr_wss.compat import Switches
-from funasr_wss.engines.base import VadRequest, VadResult
+from funasr_wss.engines.base import (
+    OnlineRequest,
+    RecognitionOptions,
+    SpeechEnd,
+    SpeechStart,
+    VadRequest,
+    VadResult,
+)
 from funasr_wss.outbox import Outbox
 from funasr_wss.pipeline import UtterancePipeline, recognition_options
 from funasr_wss.protocol import Hotword, Mode, Settings
@@ -17,7 +28,9 @@ from funasr_wss.session import Event, State, Utterance
 from tests.fakes import (
     FakeOffline,
     FakeOnline,
+    FakeOnlineState,
     FakeVad,
+    FakeVadState,
     Gate,
     conversation,
     fake_engines,
@@ -228,3 +241,80 @@ def test_memory_of_a_silent_stream_stays_bounded() -> None:
         return buffer.end - buffer.start
 
     assert run(scenario) <= 2 * 16000
+
+
+class CountingOnline(FakeOnline):
+    """Counts the samples it hears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = 0
+
+    def _advance(self, request: OnlineRequest, *, final: bool) -> str | Exception:
+        self.heard += len(request.samples)
+        return super()._advance(request, final=final)
+
+
+def test_a_burst_at_the_start_does_not_cost_the_partials_that_follow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(pipeline, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    online = CountingOnline()
+
+    async def scenario(harness: Harness) -> None:
+        for _ in range(50):
+            await harness.pipeline.feed(speech(0, 0.1))
+        for _ in range(300):
+            clock[0] += 0.1
+            await harness.pipeline.feed(speech(0, 0.1))
+            while not harness.recognition.idle:
+                await asyncio.sleep(0)
+
+    run(scenario, fake_engines(online=online))
+    assert online.heard > 25 * 16000
+
+
+class CuttingVad(FakeVad):
+    """One sentence from the start, cut in the middle once twice as much was heard."""
+
+    look_back = 4 * 16000
+
+    def _advance(self, request: VadRequest) -> VadResult:
+        state: FakeVadState = request.state
+        events: list[SpeechStart | SpeechEnd] = []
+        if state.position == 0:
+            events.append(SpeechStart(0))
+        state.position += len(request.samples)
+        if state.start < 0 and state.position >= 2 * 16000:
+            events += [SpeechEnd(16000), SpeechStart(16000)]
+            state.start = 16000
+        if request.is_end:
+            events.append(SpeechEnd(state.position))
+        return VadResult(tuple(events))
+
+
+def test_a_forced_cut_makes_native_online_hear_nothing_twice() -> None:
+    online = CountingOnline()
+
+    async def scenario(harness: Harness) -> None:
+        for _ in range(8):
+            await harness.pipeline.feed(speech(0, 0.5))
+            while not harness.recognition.idle:
+                await asyncio.sleep(0)
+        await harness.finish()
+
+    engines = fake_engines(online=online, vad=CuttingVad())
+    run(scenario, engines, settings=Settings(mode=Mode.ONLINE))
+    assert online.heard == 4 * 16000
+
+
+class ClosedOnline(FakeOnline):
+    def open(self, options: RecognitionOptions, **_: object) -> FakeOnlineState:
+        raise RuntimeError("first pass cannot be opened, on purpose")
+
+
+def test_a_first_pass_that_cannot_be_opened_costs_no_sentence() -> None:
+    engines = fake_engines(online=ClosedOnline())
+    messages = run(lambda harness: whole(harness, conversation(0)), engines)
+    assert [m["text"] for m in messages if m["text"]] == ["今天天气怎么样？"]

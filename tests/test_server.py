@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket as sockets
+import struct
 import subprocess
 import sys
 import threading
@@ -24,8 +25,18 @@ from funasr_wss.config import ServerConfig
 from funasr_wss.engines.base import OfflineRequest
 from funasr_wss.recognition import EngineSet
 from funasr_wss.server import RecognitionServer
-from tests.fakes import SENTENCES, FakeOffline, Gate, conversation, fake_engines, silence, speech
+from tests.fakes import (
+    SENTENCES,
+    FakeOffline,
+    FakeVad,
+    Gate,
+    conversation,
+    fake_engines,
+    silence,
+    speech,
+)
 from tests.serving import (
+    DEADLINE,
     END,
     divide,
     eventually,
@@ -281,19 +292,24 @@ def test_upload_is_slowed_not_dropped() -> None:
     offline = FakeOffline(gate)
     count = 12
 
-    async def converse(socket: ClientConnection) -> None:
-        await socket.send(start(mode="offline"))
-        frames = divide((speech(0) + silence(0.5)) * count, 16000)
-        upload = asyncio.create_task(_send_all(socket, [*frames, END]))
-        await eventually(gate.entered.is_set)
-        await asyncio.sleep(0.2)  # time to read everything, if it did
-        assert len(offline.requests) <= 2
-        gate.open()
-        final = one_final(await until_final(socket))
-        await upload
-        assert final["text"] == SENTENCES[0] * count
+    async def run() -> None:
+        audio = (speech(0) + silence(0.5)) * count
+        engines = fake_engines(offline)
+        async with serving(engines, max_backlog_s=2.0) as server, connect(url(server)) as socket:
+            await socket.send(start(mode="offline"))
+            upload = asyncio.create_task(_send_all(socket, [*divide(audio, 16000), END]))
+            await eventually(lambda: server._clients)
+            (client,) = server._clients.values()
+            await eventually(lambda: client._pipelines)
+            (pipeline,) = client._pipelines.values()
+            await eventually(lambda: not pipeline._room.is_set())
+            assert pipeline._buffer.end < len(audio) // 4, "half of it is more than may wait"
+            gate.open()
+            final = one_final(await until_final(socket))
+            await upload
+            assert final["text"] == SENTENCES[0] * count
 
-    talk(converse, engines=fake_engines(offline), max_backlog_s=2.0)
+    asyncio.run(run())
 
 
 async def _send_all(socket: ClientConnection, frames: list[Any]) -> None:
@@ -633,3 +649,60 @@ def test_requests_of_one_client_never_reach_another() -> None:
     asyncio.run(run())
     words = sorted(word for request in seen for word in request.options.hotwords)
     assert words == sorted(f"client{i}" for i in range(20))
+
+
+def test_a_client_that_dies_while_its_upload_is_slowed_frees_its_place() -> None:
+    gate = Gate()
+
+    async def run() -> None:
+        engines = fake_engines(FakeOffline(gate))
+        async with serving(engines, max_backlog_s=1.0) as server:
+            socket = await connect(url(server))
+            await socket.send(start(mode="offline"))
+
+            async def upload() -> None:
+                while True:
+                    await socket.send(speech(0) + silence(0.5))
+
+            uploading = asyncio.create_task(upload())
+            await asyncio.to_thread(gate.entered.wait, DEADLINE)
+            (client,) = server._clients.values()
+            (pipeline,) = client._pipelines.values()
+            await eventually(lambda: not pipeline._room.is_set())
+            (accepted,) = server._accepted
+            await eventually(lambda: not accepted.transport.is_reading())
+            uploading.cancel()
+            # A reset: a plain close would wait behind what the server does not read.
+            raw = socket.transport.get_extra_info("socket")
+            raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+            socket.transport.abort()
+            await eventually(lambda: not server._accepted)
+            gate.open()
+
+    asyncio.run(run())
+
+
+def test_native_online_without_a_first_pass_is_served_as_two_pass() -> None:
+    engines = EngineSet(vad=FakeVad(), offline=FakeOffline())
+    config = start(mode="online")
+    messages = talk(
+        lambda socket: utter(socket, [conversation(0)], config),
+        engines=engines,
+        path="/?online=native",
+    )
+    assert offline_texts(messages) == [SENTENCES[0]]
+
+
+def test_plain_port_beside_a_port_with_a_certificate(tmp_path: Path) -> None:
+    certificate = trustme.CA().issue_cert("localhost")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate.private_key_pem.write_to_path(key)
+    certificate.cert_chain_pems[0].write_to_path(cert)
+
+    async def run() -> None:
+        options = {"certfile": str(cert), "keyfile": str(key), "listener": "0,tls=0"}
+        async with serving(**options) as server, connect(url(server, listener=1)) as socket:
+            messages = await utter(socket, [conversation(0)], start())
+            assert offline_texts(messages) == [SENTENCES[0]]
+
+    asyncio.run(run())

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 
 
+SHORT_PIECE = 1024
+"""Pieces are joined up to this many samples: a client may send one at a time."""
+
+
 class StreamBuffer:
     """Samples of one stream from ``start`` (inclusive) to ``end`` (exclusive)."""
 
@@ -22,9 +26,14 @@ class StreamBuffer:
 
     def append(self, samples: Samples) -> None:
         """Add the next samples, shape (n,)."""
-        if len(samples):
+        if not len(samples):
+            return
+        if self._pieces and len(self._pieces[-1]) + len(samples) <= SHORT_PIECE:
+            samples_before = self._pieces.pop()
+            self._pieces.append(np.concatenate([samples_before, samples]))
+        else:
             self._pieces.append(samples)
-            self.end += len(samples)
+        self.end += len(samples)
 
     def drop_before(self, sample: int) -> None:
         """Forget what lies before ``sample``; whole pieces only, so a little more may stay."""

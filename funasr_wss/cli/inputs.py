@@ -181,9 +181,10 @@ def _import_sounddevice() -> Any:
         import sounddevice
     except ImportError:
         raise UsageError(
-            "The microphone needs the package sounddevice: pip install sounddevice, "
+            "The microphone needs the package sounddevice: run ./install.sh --extras mic, "
             "or give --audio_in FILE.",
-            "使用麦克风需要 sounddevice：pip install sounddevice，或用 --audio_in 指定文件。",
+            "使用麦克风需要 sounddevice：运行 ./install.sh --extras mic，"
+            "或用 --audio_in 指定文件。",
         ) from None
     except OSError:
         raise UsageError(

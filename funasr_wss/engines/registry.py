@@ -33,6 +33,8 @@ def choose_profile(config: ServerConfig) -> tuple[str, str]:
         raise EngineError(
             "the nano profile is not available in this version yet; use --profile embedded"
         )
+    if config.device == "cuda" and not cuda_device_present():
+        raise EngineError("--device cuda: no CUDA device was found; use --device auto or cpu")
     if config.profile == "embedded":
         return "embedded", "asked for with --profile"
     if config.ngpu == 0 or config.device == "cpu":
@@ -67,10 +69,22 @@ def build_engines(config: ServerConfig, profile: str) -> EngineSet:
         raise EngineError(str(error)) from error
     except ModuleNotFoundError as error:
         raise EngineError(
-            f"the package {error.name!r} is missing; run ./install.sh --profile {profile}"
+            f"the package {error.name!r} is missing; run ./install.sh --profile {profile} --force"
         ) from error
     engines.warm_up()
     return engines
+
+
+def _warn_of_unused(config: ServerConfig) -> None:
+    """Options of FunASR's servers that the embedded profile accepts and does not use."""
+    names = ["fp16", "punc_model", "vad_model"]
+    names += [f"{model}_revision" for model in ("asr_model", "asr_model_online", "vad_model")]
+    names += ["punc_model_revision"]
+    unused = [name for name in names if getattr(config, name)]
+    if config.asr_model_online not in ("", "none"):
+        unused.append("asr_model_online")
+    for name in unused:
+        logger.warning("--%s is not used by the embedded profile", name)
 
 
 def _build_embedded(config: ServerConfig) -> EngineSet:
@@ -80,6 +94,7 @@ def _build_embedded(config: ServerConfig) -> EngineSet:
     from .whisper_online import WhisperOnline
     from .whisper_text import readable
 
+    _warn_of_unused(config)
     folder = Path(config.models_dir) if config.models_dir else default_models_dir()
     files = locate_embedded(folder)
     whisper = resolve_whisper(config.asr_model or None, folder, log=logger.info)
