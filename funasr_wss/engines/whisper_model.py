@@ -30,6 +30,10 @@ _SPARE_TOKENS = 16
 LANGUAGES = ("zh", "en", "ja", "ko")
 """What ``auto`` chooses from. Detection over all 99 languages of the model takes short Chinese
 clips for other Asian languages too often."""
+_SHORT_SECONDS = 1.5
+_EXPECTED = {"zh": 3.0, "en": 2.0, "ja": 1.0, "ko": 0.5}
+"""Weights for audio shorter than ``_SHORT_SECONDS``, in which detection errs often: without them
+the first syllables of Chinese sentences pass for Korean or English."""
 _ALIASES = {"yue": "zh"}  # the models before large-v3 have no Cantonese token
 
 
@@ -122,6 +126,8 @@ class WhisperModel:
             return "en", 1.0
         found = dict(self._model.detect_language(encoded.output)[0])
         shares = {code: float(found.get(f"<|{code}|>", 0.0)) for code in LANGUAGES}
+        if encoded.seconds < _SHORT_SECONDS:
+            shares = {code: share * _EXPECTED[code] for code, share in shares.items()}
         best = max(shares, key=lambda code: shares[code])
         return best, shares[best] / max(sum(shares.values()), 1e-9)
 
