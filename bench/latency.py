@@ -44,7 +44,11 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 4])
-    parser.add_argument("--language", default="auto", help="svs_lang of the clients; zh leaves the other languages out")
+    parser.add_argument(
+        "--language",
+        default="auto",
+        help="svs_lang of the clients; zh leaves the other languages out",
+    )
     parser.add_argument(
         "--pause", type=float, default=0.1, help="seconds between the last word and the end signal"
     )
