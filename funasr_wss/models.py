@@ -172,6 +172,8 @@ def resolve_whisper(asr_model: str | None, models_dir: Path, *, log: Log = print
                 "model or give another --asr_model."
             )
         return folder
+    if asr_model.startswith((".", "/", "~")):
+        raise ModelError(f"There is no folder {asr_model}: give another --asr_model.")
     from faster_whisper.utils import download_model
 
     cache = str(models_dir / "hub")

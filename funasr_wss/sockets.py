@@ -78,6 +78,11 @@ def select_subprotocol(
 
 
 def tls_context(config: ServerConfig) -> ssl.SSLContext | None:
+    """Return the TLS settings of ``--certfile`` and ``--keyfile``, or None without them.
+
+    Raises:
+        ConfigError: the two cannot be used together.
+    """
     if not config.certfile:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -94,10 +99,11 @@ def tls_context(config: ServerConfig) -> ssl.SSLContext | None:
 
 
 def explain_bind(host: str, port: int, error: OSError) -> str:
+    """Return a sentence that says why a port cannot be opened and what to do."""
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} is already in use; stop the other program or choose another --port"
+        return f"port {port} is already in use; stop the other program or choose another port"
     if error.errno == errno.EACCES:
-        return f"no permission to open port {port}; choose a --port above 1023"
+        return f"no permission to open port {port}; choose a port above 1023"
     reason = error.strerror or os.strerror(error.errno or 0)
     return f"cannot listen on {host}:{port}: {reason}; check --host"
 

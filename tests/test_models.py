@@ -211,6 +211,12 @@ def test_a_model_given_as_a_folder(wheels: Path, tmp_path: Path) -> None:
         resolve_whisper(str(tmp_path), tmp_path, log=ignore)
 
 
+@pytest.mark.parametrize("path", ["/no/such/model", "./no_such_model", "~/no_such_model"])
+def test_a_folder_that_does_not_exist_is_not_taken_for_a_name(tmp_path: Path, path: str) -> None:
+    with pytest.raises(ModelError, match="There is no folder"):
+        resolve_whisper(path, tmp_path, log=ignore)
+
+
 def test_a_model_name_without_a_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from faster_whisper import utils
 
