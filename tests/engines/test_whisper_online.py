@@ -76,7 +76,7 @@ def test_the_first_words_do_not_wait_for_a_third_request() -> None:
 def test_a_growing_number_is_not_shown() -> None:
     texts = iter(["共一百", "共一百二十", "共一百二十三", "共一百二十三元", "共一百二十三元整"])
     engine, state = start(ScriptedModel(lambda s, p: next(texts)), language="zh")
-    deltas = [hear(engine, state, tone(0.8)) for _ in range(5)]
+    deltas = [hear(engine, state, tone(seconds)) for seconds in (0.6, 0.8, 0.8, 0.8, 0.8)]
     assert "".join(deltas) == "共123元"
 
 
