@@ -12,7 +12,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +153,19 @@ def test_no_page_when_switched_off() -> None:
     asyncio.run(run())
 
 
-def test_not_ready_until_the_models_are_loaded() -> None:
+def held_load() -> tuple[threading.Event, Callable[[], EngineSet]]:
+    """Return a loader of engines and the event that it waits for."""
     loaded = threading.Event()
 
     def load() -> EngineSet:
         assert loaded.wait(timeout=30)
         return fake_engines()
+
+    return loaded, load
+
+
+def test_not_ready_until_the_models_are_loaded() -> None:
+    loaded, load = held_load()
 
     async def run() -> None:
         server = RecognitionServer(ServerConfig(port=0), load)
@@ -180,11 +187,7 @@ def test_not_ready_until_the_models_are_loaded() -> None:
 
 
 def test_stopped_while_the_models_load() -> None:
-    loaded = threading.Event()
-
-    def load() -> EngineSet:
-        assert loaded.wait(timeout=30)
-        return fake_engines()
+    loaded, load = held_load()
 
     async def run() -> None:
         server = RecognitionServer(ServerConfig(port=0), load)

@@ -54,9 +54,6 @@ class WhisperOffline:
     parts. ``run`` may be called from as many threads as the model has workers.
     """
 
-    max_batch = 1
-    """Requests of a batch that gain from being together."""
-
     def __init__(
         self,
         model: WhisperModel,

@@ -58,9 +58,6 @@ class WhisperOnline:
     """``OnlineEngine`` on a Whisper model. ``run`` may be called from several threads, for one
     sentence from one at a time; requests of a batch are decoded one after another."""
 
-    max_batch = 1
-    """Requests of a batch that gain from being together."""
-
     def __init__(self, model: WhisperModel) -> None:
         self._model = model
 
